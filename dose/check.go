@@ -1,0 +1,138 @@
+package dose
+
+// Severity is how bad a finding is. Only the checks that declare Rejects keep
+// a row out; every other finding is an issue on a row that loads.
+type Severity uint8
+
+const (
+	Info Severity = iota
+	Warning
+	Error
+)
+
+func (s Severity) String() string { return [...]string{"INFO", "WARN", "ERROR"}[s] }
+
+// Check names one rule of the catalogue.
+type Check uint16
+
+// The catalogue's checks. The order is that of the table below.
+const (
+	EventIDMissing Check = iota
+	AdminDateMissing
+	AdminDateBad
+	AdminDateCoarse
+	VaccineMissing
+	MissedAppointment
+	FewFields
+	LineTooLong
+	NULByte
+	RuleCrashed
+
+	QuotesUnwrapped
+	ExtraFields
+	NotUTF8
+	RequiredBlank
+	DateBad
+	DatePartial
+	CodeUnknown
+	ExtTypeBad
+	ZIPBad
+	BornAfterDose
+	BornInFuture
+	DoseInFuture
+	DoseBeforeEUA
+	CVXFromNDC
+	StateBlank
+	CountyUnusable
+	CountyFromZIP
+	CountyFromAdmin
+	CountyUnknown
+	RecipientMissing
+
+	AddOfKnown
+	UpdateOfUnknown
+	DeleteOfUnknown
+	Revived
+
+	numChecks
+)
+
+// Rule is a check as declared: what it says, and what to do about it.
+type Rule struct {
+	Code     string // CDC's where it has one, ours otherwise
+	Severity Severity
+	Rejects  bool // the row is kept out, as a reject
+	Says     string
+	Remedy   string
+	Source   string
+}
+
+var rules = [numChecks]Rule{
+	EventIDMissing:    {"REQD001", Error, true, "vax_event_id is empty", "send the event's stable id from your system in vax_event_id", "CVRS v2 field 1"},
+	AdminDateMissing:  {"REQD001", Error, true, "admin_date is empty", "send the date the dose was given as YYYY-MM-DD", "CVRS v2 field 23"},
+	AdminDateBad:      {"DATA001", Error, true, "admin_date is not a possible date in YYYY-MM-DD, YYYY-MM or YYYY", "correct the date and send the row again", "CVRS v2, data conventions 5"},
+	AdminDateCoarse:   {"DATA009", Error, true, "admin_date is less precise than this feed asks for", "send the full date as YYYY-MM-DD", "feed option date precision"},
+	VaccineMissing:    {"REQD001", Error, true, "cvx is not a number and ndc is no known product", "send the CVX code of the vaccine", "CVRS v2 field 24"},
+	MissedAppointment: {"MISSED_APPT", Error, true, "the row reports a missed appointment, which is no dose", "nothing to do: version 1 missed appointments are not doses", "CVRS v1, recip_missed_appt"},
+	FewFields:         {"FEW_FIELDS", Error, true, "the row has fewer fields than the header", "send all columns, separated by tabs, even when they are empty; look for a line break inside a value", "CVRS v2, data conventions 2"},
+	LineTooLong:       {"LINE_TOO_LONG", Error, true, "the line is longer than 1 MiB", "look for missing line ends, then send the rows again", "dosebook"},
+	NULByte:           {"NUL_BYTE", Error, true, "the row holds a NUL byte", "export the file as UTF-8 text again; it may have been cut or is no text", "CVRS v2, data conventions 1"},
+	RuleCrashed:       {"RULE_CRASHED", Error, true, "a check failed on this row", "report it with the check's name and the line; the row is kept", "dosebook"},
+
+	QuotesUnwrapped: {"QUOTES", Info, false, "the value was wrapped in double quotes, as spreadsheets do; they were removed", "export without quotes: CVRS has no quoting rule", "CVRS v2, data conventions 2"},
+	ExtraFields:     {"EXTRA_FIELDS", Warning, false, "the row has more fields than the header; what follows the last column was not read", "look for a tab inside a value: CVRS asks to turn tabs into spaces", "CVRS v2, data conventions 2"},
+	NotUTF8:         {"NOT_UTF8", Warning, false, "the value is no UTF-8; it was read as Windows-1252", "export the file as UTF-8", "CVRS v2, data conventions 1"},
+	RequiredBlank:   {"REQD001", Warning, false, "a required field is empty", "send the value, or the code for unknown", "CVRS v2"},
+	DateBad:         {"DATA001", Warning, false, "the value is not a possible date in YYYY-MM-DD, YYYY-MM or YYYY; it is treated as empty", "correct the date", "CVRS v2, data conventions 5"},
+	DatePartial:     {"DATE_PARTIAL", Info, false, "only the month or the year was sent", "send the full date where it is known", "CVRS v2, data conventions 5"},
+	CodeUnknown:     {"DATA007", Warning, false, "the value is not in the field's value set", "send a code of the value set", "CVRS v2 value sets"},
+	ExtTypeBad:      {"DATA003", Warning, false, "ext_type is not D, P or I", "send D, P or I", "CVRS v2 field 2"},
+	ZIPBad:          {"DATA005", Warning, false, "the ZIP is not 5 digits or 5-4", "send 5 digits, or 5-4", "CVRS v2 fields 15, 42"},
+	BornAfterDose:   {"BUSR005", Warning, false, "recip_dob is after admin_date", "correct the birth date or the dose date", "CDC validator BUSR005"},
+	BornInFuture:    {"BUSR011", Warning, false, "recip_dob is in the future", "correct the birth date", "CDC validator BUSR011"},
+	DoseInFuture:    {"BUSR012", Warning, false, "admin_date is in the future", "correct the dose date", "CDC validator BUSR012"},
+	DoseBeforeEUA:   {"BEFORE_EUA", Warning, false, "admin_date is before 2020-12-14, the first day of doses in California", "check the date; trial participants are possible", "CDPH published table"},
+	CVXFromNDC:      {"CVX_FROM_NDC", Info, false, "cvx was taken from the NDC", "send the CVX code too", "CDC NDC to CVX crosswalk"},
+	StateBlank:      {"STATE_BLANK", Warning, false, "the state is blank but county or ZIP are Californian; the dose counts as outside California by the state's rule", "send the state of residence", "CDPH data dictionary, recip_county_label"},
+	CountyUnusable:  {"COUNTY_UNUSABLE", Warning, false, "the county of residence is no Californian county; it was passed over", "send the 5-digit FIPS code", "CVRS v2 field 13"},
+	CountyFromZIP:   {"COUNTY_FROM_ZIP", Info, false, "the county was taken from the ZIP of residence", "send the county of residence", "CDPH data dictionary"},
+	CountyFromAdmin: {"COUNTY_FROM_ADMIN", Warning, false, "the county was taken from the place where the dose was given", "send the county or ZIP of residence", "CDPH data dictionary"},
+	CountyUnknown:   {"COUNTY_UNKNOWN", Warning, false, "no county could be found", "send the county or ZIP of residence", "CDPH data dictionary"},
+
+	RecipientMissing: {"REQD001", Warning, false, "recip_id is empty; the dose stands as a person of its own", "send the recipient's stable id", "CVRS v2 field 4"},
+
+	AddOfKnown:      {"ADD_OF_KNOWN", Warning, false, "an addition for an event that is known with other content: taken as its newer version", "send corrections as updates", "CDC clearinghouse guide"},
+	UpdateOfUnknown: {"UPDATE_OF_UNKNOWN", Warning, false, "an update for an event that was never added: taken as its first version", "check whether the file of additions is missing", "CDC clearinghouse guide"},
+	DeleteOfUnknown: {"DELETE_OF_UNKNOWN", Warning, false, "a delete for an event that is not known: kept as a tombstone", "check whether the file of additions is missing", "CDC clearinghouse guide"},
+	Revived:         {"REVIVED", Warning, false, "an event that was deleted was sent again and lives again", "nothing to do if this was meant", "CDC clearinghouse guide"},
+}
+
+// Rule returns the declaration of the check.
+func (c Check) Rule() Rule { return rules[c] }
+
+// Checks returns all checks in order.
+func Checks() []Check {
+	out := make([]Check, numChecks)
+	for i := range out {
+		out[i] = Check(i)
+	}
+	return out
+}
+
+// Issue is a finding on a row that loads. It never holds the value.
+type Issue struct {
+	Row   int32 // in its batch, later in its segment, from 0
+	Line  int64 // physical line in the payload, from 1; 0 for the file
+	Check Check
+	Field uint16 // place in the raw schema
+}
+
+// Reject is a row that could not be used. Record is the row as it was
+// received; it must not reach a log.
+type Reject struct {
+	Row    int32 // in the raw batch; -1 when the decoder refused the record
+	Line   int64
+	Check  Check
+	Field  string // name of the raw column, or empty for the whole record
+	Record []byte
+}
