@@ -1,0 +1,1 @@
+-- Views that every reader of a release gets: see release.Views.
