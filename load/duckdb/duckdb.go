@@ -1,0 +1,151 @@
+// Package duckdb is the local warehouse: narrow tables over the keys of all
+// events, in one file.
+//
+// It promises that a call of Apply counts whole or not at all, together with
+// its ledger position, and that the answers depend on the set of segments and
+// not on how they were cut into calls. The file itself is not reproducible
+// byte by byte and is never served.
+package duckdb
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	duckdriver "github.com/duckdb/duckdb-go/v2"
+
+	"github.com/dosebook/dosebook/dose"
+	"github.com/dosebook/dosebook/load"
+	sqltext "github.com/dosebook/dosebook/sql"
+)
+
+// Options bound what the engine may use. Zero means the default.
+type Options struct {
+	// MemoryMB is DuckDB's memory_limit; resident size is up to half as much
+	// again. Default 500, for a promise of 1 GB.
+	MemoryMB int
+	// Threads: one costs least CPU and memory, and is the default.
+	Threads int
+}
+
+// DB is one warehouse file. It is not for concurrent use: the lease's holder
+// has it open, and nobody else.
+type DB struct {
+	db   *sql.DB
+	conn *sql.Conn
+	lake load.Lake
+}
+
+var _ load.Warehouse = (*DB)(nil)
+
+// Open opens or makes the warehouse at path, which follows lake. Temporary
+// pages go beside it, in a folder of mode 0700: they hold identifiers.
+func Open(ctx context.Context, path string, lake load.Lake, o Options) (_ *DB, err error) {
+	defer dose.Wrap(&err, "open warehouse %s", filepath.Base(path))
+	if o.MemoryMB == 0 {
+		o.MemoryMB = 500
+	}
+	if o.Threads == 0 {
+		o.Threads = 1
+	}
+	tmp := path + ".tmp"
+	if err := os.MkdirAll(tmp, 0o700); err != nil {
+		return nil, err
+	}
+	connector, err := duckdriver.NewConnector(path, nil)
+	if err != nil {
+		return nil, err
+	}
+	d := &DB{db: sql.OpenDB(connector), lake: lake}
+	d.db.SetMaxOpenConns(1) // temporary tables belong to one connection
+	if err := sqltext.Migrate(ctx, d.db, "duckdb"); err != nil {
+		return nil, joinClose(err, d.db)
+	}
+	if d.conn, err = d.db.Conn(ctx); err != nil {
+		return nil, joinClose(err, d.db)
+	}
+	for _, s := range []string{
+		fmt.Sprintf("set memory_limit = '%dMB'", o.MemoryMB),
+		fmt.Sprintf("set threads = %d", o.Threads),
+		"set temp_directory = " + quote(tmp),
+		"set preserve_insertion_order = false",
+		"set TimeZone = 'UTC'",
+		"set autoinstall_known_extensions = false",
+	} {
+		if _, err := d.conn.ExecContext(ctx, s); err != nil {
+			return nil, joinClose(err, d)
+		}
+	}
+	if err := d.products(ctx); err != nil {
+		return nil, joinClose(err, d)
+	}
+	return d, nil
+}
+
+func joinClose(err error, c interface{ Close() error }) error {
+	_ = c.Close() // the first error is the one to tell
+	return err
+}
+
+// Close writes the file out and gives it free.
+func (d *DB) Close() error {
+	err := d.conn.Close()
+	if e := d.db.Close(); err == nil {
+		err = e
+	}
+	return err
+}
+
+// Position returns the seq of the last ledger entry applied.
+func (d *DB) Position(ctx context.Context) (seq int64, err error) {
+	err = d.conn.QueryRowContext(ctx, "select coalesce(max(seq), 0) from position").Scan(&seq)
+	if err != nil {
+		return 0, fmt.Errorf("warehouse position: %w", err)
+	}
+	return seq, nil
+}
+
+// products fills the table of makers from the vocabulary, so that both count
+// by the same list.
+func (d *DB) products(ctx context.Context) error {
+	if _, err := d.conn.ExecContext(ctx, "delete from product"); err != nil {
+		return err
+	}
+	number := map[string]int{"pfizer": 1, "moderna": 2, "janssen": 3}
+	for _, v := range dose.Vaccines() {
+		if n := number[dose.Maker(v.CVX)]; n != 0 {
+			if _, err := d.conn.ExecContext(ctx, "insert into product values (?, ?)", v.CVX, n); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// run executes the statements of an SQL text, with {name} replaced.
+func (d *DB) run(ctx context.Context, name string, replace ...string) error {
+	statements, err := sqltext.Statements(name)
+	if err != nil {
+		return err
+	}
+	for _, s := range statements {
+		if _, err := d.conn.ExecContext(ctx, strings.NewReplacer(replace...).Replace(s)); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+// list writes paths as an SQL list of texts.
+func list(paths []string) string {
+	q := make([]string, len(paths))
+	for i, p := range paths {
+		q[i] = quote(p)
+	}
+	return "[" + strings.Join(q, ", ") + "]"
+}

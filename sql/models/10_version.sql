@@ -1,0 +1,79 @@
+-- Which version of each event counts: the last by (source_time, place). One
+-- text for a first load and for a day's payloads; many segments at once give
+-- what one after the other gives, because the order is total.
+
+-- What stands under keys that are decided anew, for the recipients it touches.
+create or replace temp table undone as
+select * from event where event_key in (select event_key from retimed_key);
+delete from event where event_key in (select event_key from retimed_key);
+
+-- Keys that may come twice. 64-bit keys only choose candidates: a false
+-- friend costs time, never an answer.
+create or replace temp table contested as
+select event_key from incoming group by event_key having count(*) > 1
+union
+select event_key from event where event_key in (select event_key from incoming);
+
+create or replace temp table contest as
+select registry, vax_event_id, event_key, source_time, place, source_time as born, action, tombstone, recip, admin_date, cvx,
+       county, city, admin_county, countable, content, fresh, false as prior
+from incoming where event_key in (select event_key from contested)
+union all
+select registry, vax_event_id, event_key, source_time, place, born, 'A', tombstone, recip, admin_date, cvx,
+       county, city, admin_county, countable, content, false, true
+from event where event_key in (select event_key from contested);
+
+-- v: the version's number by what it knows; best: the best version that the
+-- ledger held before this one.
+create or replace temp table judged as
+select r.*, max(v) over (partition by registry, vax_event_id order by place rows between unbounded preceding and 1 preceding) as best
+from (select c.*, row_number() over (partition by registry, vax_event_id order by source_time, place) as v,
+             count(*) over (partition by registry, vax_event_id) as versions,
+             min(born) over (partition by registry, vax_event_id) as first_born
+      from contest c) r;
+
+-- What each arriving row did, as if its segment had been applied alone.
+create or replace temp table outcome as
+select j.place, j.place // 4294967296 as seq, j.action, j.tombstone, b.tombstone as was_tombstone,
+       case when j.best is null then case when j.tombstone then 'delete' else 'add' end
+            when j.v < j.best then 'unchanged'
+            when j.tombstone then case when b.tombstone then 'unchanged' else 'delete' end
+            when b.tombstone then 'add'
+            when b.content = j.content then 'unchanged'
+            else 'update' end as effect
+from judged j left join judged b
+  on b.registry = j.registry and b.vax_event_id = j.vax_event_id and b.v = j.best
+where j.fresh;
+
+insert into event_issue
+select place, case when effect = 'delete' then 'DELETE_OF_UNKNOWN' when action = 'U' and was_tombstone is null then 'UPDATE_OF_UNKNOWN'
+                   when effect = 'update' then 'ADD_OF_KNOWN' else 'REVIVED' end
+from outcome
+where (effect = 'delete' and was_tombstone is null) or (effect = 'add' and (was_tombstone or action = 'U'))
+   or (effect = 'update' and action = 'A');
+
+insert into event_issue
+select place, case when tombstone then 'DELETE_OF_UNKNOWN' else 'UPDATE_OF_UNKNOWN' end
+from incoming
+where fresh and (tombstone or action = 'U') and event_key not in (select event_key from contested);
+
+create or replace temp table lost as
+select place, recip from judged where prior and v < versions
+union all
+select place, recip from undone;
+
+update event set born = j.first_born
+from judged j
+where j.prior and j.v = j.versions and j.first_born < j.born and event.place = j.place;
+
+delete from event where place in (select place from lost);
+
+insert into event
+select registry, vax_event_id, event_key, source_time, place, source_time, tombstone, recip, admin_date, cvx,
+       county, city, admin_county, countable, content
+from incoming where event_key not in (select event_key from contested);
+
+insert into event
+select registry, vax_event_id, event_key, source_time, place, first_born, tombstone, recip, admin_date, cvx,
+       county, city, admin_county, countable, content
+from judged where v = versions and not prior;

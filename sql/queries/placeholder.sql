@@ -1,1 +1,0 @@
--- Views that every reader of a release gets: see release.Views.
