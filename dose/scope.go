@@ -20,6 +20,9 @@ func (l Level) String() string {
 	return fmt.Sprintf("level %d", uint8(l))
 }
 
+// MarshalText writes the level's name.
+func (l Level) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
+
 // ParseLevel returns the level of that name, or an error of kind ErrInvalid.
 func ParseLevel(s string) (Level, error) {
 	for i, n := range levelNames {
