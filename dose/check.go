@@ -30,6 +30,7 @@ const (
 
 	QuotesUnwrapped
 	ExtraFields
+	UnknownColumn
 	NotUTF8
 	RequiredBlank
 	DateBad
@@ -81,6 +82,7 @@ var rules = [numChecks]Rule{
 
 	QuotesUnwrapped: {"QUOTES", Info, false, "the value was wrapped in double quotes, as spreadsheets do; they were removed", "export without quotes: CVRS has no quoting rule", "CVRS v2, data conventions 2"},
 	ExtraFields:     {"EXTRA_FIELDS", Warning, false, "the row has more fields than the header; what follows the last column was not read", "look for a tab inside a value: CVRS asks to turn tabs into spaces", "CVRS v2, data conventions 2"},
+	UnknownColumn:   {"FMT_002", Warning, false, "the header names columns that are no CVRS columns; they were not read", "check the spelling of the header; other columns are allowed and ignored", "CVRS v2, data conventions 4; CDC validator FMT_002"},
 	NotUTF8:         {"NOT_UTF8", Warning, false, "the value is no UTF-8; it was read as Windows-1252", "export the file as UTF-8", "CVRS v2, data conventions 1"},
 	RequiredBlank:   {"REQD001", Warning, false, "a required field is empty", "send the value, or the code for unknown", "CVRS v2"},
 	DateBad:         {"DATA001", Warning, false, "the value is not a possible date in YYYY-MM-DD, YYYY-MM or YYYY; it is treated as empty", "correct the date", "CVRS v2, data conventions 5"},
@@ -124,8 +126,11 @@ type Issue struct {
 	Row   int32 // in its batch, later in its segment, from 0
 	Line  int64 // physical line in the payload, from 1; 0 for the file
 	Check Check
-	Field uint16 // place in the raw schema
+	Field uint16 // place in the raw schema, or NoField
 }
+
+// NoField is the Field of an issue on the whole row or file.
+const NoField = ^uint16(0)
 
 // Reject is a row that could not be used. Record is the row as it was
 // received; it must not reach a log.
