@@ -66,7 +66,7 @@ func RaceEthOf(latino bool, seen, first int) string {
 		return Latino
 	case five&(five-1) != 0:
 		return Multiracial
-	case first >= 0:
+	case first >= 0 && first < len(raceGroups):
 		return raceGroups[first].label
 	}
 	return Unknown

@@ -197,3 +197,7 @@ func Maker(cvx int) string {
 	}
 	return ""
 }
+
+// Manufacturer returns the short name of a maker of COVID-19 vaccines by MVX
+// code, or nothing.
+func Manufacturer(mvx string) string { return makers[mvx] }

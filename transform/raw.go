@@ -1,0 +1,96 @@
+package transform
+
+import "github.com/dosebook/dosebook/dose"
+
+var rawIndex = dose.Index(dose.Raw())
+
+// Places of the raw columns that rules read. A test holds that all exist.
+var (
+	rawEventID    = at("vax_event_id")
+	rawRecipID    = at("recip_id")
+	rawFirst      = at("recip_first_name")
+	rawLast       = at("recip_last_name")
+	rawDOB        = at("recip_dob")
+	rawCity       = at("recip_address_city")
+	rawCounty     = at("recip_address_county")
+	rawState      = at("recip_address_state")
+	rawZIP        = at("recip_address_zip")
+	rawRace1      = at("recip_race_1")
+	rawEthnicity  = at("recip_ethnicity")
+	rawAdminDate  = at("admin_date")
+	rawCVX        = at("cvx")
+	rawNDC        = at("ndc")
+	rawMVX        = at("mvx")
+	rawLot        = at("lot_number")
+	rawExpiration = at("vax_expiration")
+	rawOrg        = at("responsible_org")
+	rawSite       = at("admin_name")
+	rawSiteCity   = at("admin_address_city")
+	rawSiteCounty = at("admin_address_county")
+	rawSiteState  = at("admin_address_state")
+	rawSiteZIP    = at("admin_address_zip")
+	rawRefusal    = at("vax_refusal")
+	rawMissed     = at("recip_missed_appt")
+	rawRegistry   = at("registry")
+	rawAction     = at("action")
+	rawSourceTime = at("source_time")
+	rawInfoSource = at("information_source")
+	rawCompletion = at("completion")
+	rawControlID  = at("control_id")
+	rawExtType    = at("ext_type")
+	rawLine       = at("line")
+)
+
+func at(name string) int {
+	if i, ok := rawIndex[name]; ok {
+		return i
+	}
+	return -1
+}
+
+// fixed are the dictionaries of derived columns that never change.
+type fixed struct {
+	places, methods, precisions, races, ages, types, makers dict
+	race                                                    [2 << 6 << 3]int32 // latino, seen, first + 1
+	vaccines                                                map[int32]vaccine
+	seasons                                                 [3]int32
+}
+
+// vaccine is what rules need of a CVX code.
+type vaccine struct {
+	name     string
+	maker    int32 // code in makers
+	kind     int32 // code in types, 0 when the season tells
+	covid    bool
+	american bool // a COVID-19 vaccine that was given here
+}
+
+func newFixed() fixed {
+	f := fixed{vaccines: map[int32]vaccine{}}
+	var places []string
+	for _, p := range dose.Places() {
+		places = append(places, string(p))
+	}
+	f.places = newDict(places...)
+	f.methods = newDict("reported", "zip", "admin", "none")
+	f.precisions = newDict("year", "month", "day")
+	f.types = newDict("original", "bivalent", "2023-24", "2024-25", "2025-26", "non-us", "unspecified", "placeholder", "other")
+	f.ages, f.races, f.makers = newDict(), newDict(), newDict()
+	for i := range f.race {
+		f.race[i] = f.races.code(dose.RaceEthOf(i>>9 == 1, i>>3&63, i&7-1))
+	}
+	for a := -1; a <= 120; a++ {
+		f.ages.code(dose.AgeGroup(a, a >= 0))
+	}
+	for _, v := range dose.Vaccines() {
+		w := vaccine{name: v.Name, maker: f.makers.code(v.Manufacturer), covid: v.COVID, american: v.COVID && v.Class != "non-us"}
+		if v.Class != "seasonal" {
+			w.kind = f.types.code(v.Class)
+		}
+		f.vaccines[int32(v.CVX)] = w
+	}
+	for _, d := range []*dict{&f.places, &f.methods, &f.precisions, &f.types, &f.ages, &f.races, &f.makers} {
+		d.freeze()
+	}
+	return f
+}
