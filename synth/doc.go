@@ -1,0 +1,12 @@
+// Package synth makes synthetic immunization registries that look like
+// California: people, households, providers, doses, and the corrections,
+// repeats and faults that real feeds carry.
+//
+// It promises that the same Config gives the same bytes on any machine, that
+// its Truth comes from its own bookkeeping and never from reading files back
+// or from dosebook's pipeline, and that memory grows by eight bytes an event:
+// everything else is derived again from hashes of household and person
+// numbers. What happened (world, history, chain) is kept apart from how a
+// format writes it (cvrs). It never uses a real person: names are drawn from
+// lists of common ones, streets, sites and ids are invented.
+package synth

@@ -1,0 +1,245 @@
+package synth
+
+import (
+	"time"
+
+	"github.com/dosebook/dosebook/dose"
+)
+
+// Truth is what a correct reader of all files must find.
+type Truth struct {
+	Seed       uint64   `json:"seed"`
+	Events     int      `json:"events"` // reported, before defects repeat them
+	Through    string   `json:"through"`
+	Registries []string `json:"registries"`
+	Totals     Totals   `json:"totals"`
+	Files      []File   `json:"files"`    // by path
+	Delivery   []string `json:"delivery"` // paths in the order in which they arrive
+	// CountyDay holds, by county (FIPS, OOS, UNK) and administered_date, the
+	// figures named in CountyDayColumns. A day without one is zero.
+	CountyDay map[string]map[string][6]int `json:"county_day"`
+	// Rows holds, by county, the current events, refused ones too, that a
+	// county's file shows: residence alone, administration alone, both.
+	Rows map[string][3]int `json:"rows"`
+}
+
+// CountyDayColumns names the figures of Truth.CountyDay.
+var CountyDayColumns = [6]string{"total_doses", "pfizer_doses", "moderna_doses", "jj_doses", "at_least_one_dose", "fully_vaccinated"}
+
+// File is one file of a registry.
+type File struct {
+	Path       string `json:"path"`
+	Registry   string `json:"registry"`
+	Action     string `json:"action"`
+	SourceDate string `json:"source_date"`
+	Sequence   int    `json:"sequence"` // NN
+	Records    int    `json:"records"`
+	Rejects    int    `json:"rejects"`
+	RepeatOf   string `json:"repeat_of,omitempty"` // has the same bytes as that file
+}
+
+// Totals add up over files that repeat no other:
+//
+//	Records = Rejected + Added + Resent + Revived + RepeatedRows + Updates + Deletes
+//	Current = Added + Resent + Revived - Deletes
+type Totals struct {
+	Records         int            `json:"records"`
+	Rejected        int            `json:"rejected"`
+	Rejects         map[string]int `json:"rejects"` // by code
+	Added           int            `json:"added"`
+	Resent          int            `json:"resent"`
+	Revived         int            `json:"revived"`
+	RepeatedRows    int            `json:"repeated_rows"`
+	Updates         int            `json:"updates"`
+	Deletes         int            `json:"deletes"`
+	Current         int            `json:"current_events"`
+	CurrentIn       map[string]int `json:"current_by_registry"`
+	Refused         int            `json:"current_refusals"`
+	Recipients      int            `json:"recipients"`       // with a current event that is a dose
+	FullyVaccinated int            `json:"fully_vaccinated"` // of them
+	RepeatedFiles   int            `json:"repeated_files"`
+	RepeatedRecords int            `json:"repeated_file_records"`
+}
+
+// tally counts the truth while chains are made.
+type tally struct {
+	days    int
+	cells   [][6]int // place · days + day
+	rows    [numPlaces][3]int
+	steps   [resent + 1]int
+	faults  [numFaults]int
+	current []int // by registry
+	refused int
+	people  int
+	fully   int
+	doses   []held // of the person at hand
+}
+
+// held is a current dose of one person.
+type held struct {
+	day, place int
+	maker      string
+	event      uint64
+}
+
+func newTally(w *world) *tally {
+	days := w.through - rollout + 1
+	return &tally{days: days, cells: make([][6]int, numPlaces*days), current: make([]int, len(w.names))}
+}
+
+func (t *tally) reported(w *world, key uint64, s step) {
+	t.steps[s]++
+	if s == unusable {
+		t.faults[w.faultOf(key)]++
+	}
+}
+
+// holds takes a current event.
+func (t *tally) holds(w *world, f *family, p *person, g *given, corrected bool) {
+	r := w.record(&f.household, p, g, added, corrected)
+	t.current[f.registry]++
+	place := r.counted()
+	switch {
+	case r.bySite == place:
+		t.rows[place][2]++
+	default:
+		t.rows[place][0]++
+		if r.bySite != none {
+			t.rows[r.bySite][1]++
+		}
+	}
+	if g.refused {
+		t.refused++
+		return
+	}
+	d := held{day: r.day, place: place, maker: dose.Maker(g.cvx), event: r.event}
+	cell := &t.cells[place*t.days+d.day-rollout]
+	cell[0]++
+	switch d.maker {
+	case "pfizer":
+		cell[1]++
+	case "moderna":
+		cell[2]++
+	case "janssen":
+		cell[3]++
+	}
+	t.doses = append(t.doses, d)
+}
+
+// personDone counts the person whose doses were taken: in the county of the
+// latest dose, the greatest event id deciding between doses of one day.
+func (t *tally) personDone() {
+	if len(t.doses) == 0 {
+		return
+	}
+	latest, first := t.doses[0], t.doses[0].day
+	for _, d := range t.doses {
+		first = min(first, d.day)
+		if d.day > latest.day || d.day == latest.day && d.event > latest.event {
+			latest = d
+		}
+	}
+	t.people++
+	t.cells[latest.place*t.days+first-rollout][4]++
+	if day := fully(t.doses); day > 0 {
+		t.fully++
+		t.cells[latest.place*t.days+day-rollout][5]++
+	}
+	t.doses = t.doses[:0]
+}
+
+// fully is the first day on which CDPH's rule holds: one Janssen; two Pfizer
+// at least 17 days apart; two Moderna 24; one of each 17 (CDPH data
+// dictionary, FULLY_VACCINATED). 0 when it never does.
+func fully(doses []held) (day int) {
+	for i, a := range doses {
+		if a.maker == "janssen" && (day == 0 || a.day < day) {
+			day = a.day
+		}
+		for _, b := range doses[i+1:] {
+			gap := 17
+			if a.maker == "moderna" && b.maker == "moderna" {
+				gap = 24
+			}
+			later, apart := max(a.day, b.day), max(a.day-b.day, b.day-a.day)
+			mrna := (a.maker == "pfizer" || a.maker == "moderna") && (b.maker == "pfizer" || b.maker == "moderna")
+			if mrna && apart >= gap && (day == 0 || later < day) {
+				day = later
+			}
+		}
+	}
+	return day
+}
+
+func (t *tally) add(o *tally) {
+	for i := range t.cells {
+		for k := range t.cells[i] {
+			t.cells[i][k] += o.cells[i][k]
+		}
+	}
+	for i := range t.rows {
+		for k := range t.rows[i] {
+			t.rows[i][k] += o.rows[i][k]
+		}
+	}
+	for i, n := range o.steps {
+		t.steps[i] += n
+	}
+	for i, n := range o.faults {
+		t.faults[i] += n
+	}
+	for i, n := range o.current {
+		t.current[i] += n
+	}
+	t.refused += o.refused
+	t.people += o.people
+	t.fully += o.fully
+}
+
+// truth writes the tally down.
+func (t *tally) truth(w *world) *Truth {
+	out := &Truth{Registries: w.names, CountyDay: make(map[string]map[string][6]int), Rows: make(map[string][3]int)}
+	for place := range numPlaces {
+		code := w.place(place)
+		if t.rows[place] != [3]int{} {
+			out.Rows[code] = t.rows[place]
+		}
+		days := make(map[string][6]int)
+		for day, cell := range t.cells[place*t.days : (place+1)*t.days] {
+			if cell != [6]int{} {
+				days[string(w.cal.iso(rollout+day))] = cell
+			}
+		}
+		if len(days) > 0 {
+			out.CountyDay[code] = days
+		}
+	}
+	n := &out.Totals
+	n.Added, n.Resent, n.Revived, n.RepeatedRows = t.steps[added], t.steps[resent], t.steps[revived], t.steps[repeated]
+	n.Updates, n.Deletes, n.Rejected = t.steps[updated], t.steps[deleted], t.steps[unusable]
+	n.Rejects, n.CurrentIn = make(map[string]int), make(map[string]int)
+	for f, count := range t.faults {
+		if count > 0 {
+			n.Rejects[faultChecks[f].Rule().Code] += count
+		}
+	}
+	for i, count := range t.current {
+		n.CurrentIn[w.names[i]] = count
+		n.Current += count
+	}
+	n.Refused, n.Recipients, n.FullyVaccinated = t.refused, t.people, t.fully
+	return out
+}
+
+// place is the code of a row of the tally.
+func (w *world) place(n int) string {
+	switch n {
+	case outOfState:
+		return dose.OutOfState
+	case unknown:
+		return dose.UnknownCounty
+	}
+	return w.counties[n].fips
+}
+
+func dateText(day int) string { return time.Unix(int64(day)*86400, 0).UTC().Format(time.DateOnly) }
