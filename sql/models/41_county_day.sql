@@ -1,0 +1,46 @@
+-- county_day: the columns of California's published table of doses by county
+-- (covid19vaccinesbycounty). Doses by the day given; people once, in the county
+-- of their latest dose. A day without a row is zero. {counties} is a list of
+-- (code, label).
+with fact as (
+  select e.county, e.admin_date as day, coalesce(p.product, 0) as product, v.person_id, v.dose_ordinal, v.full_date
+  from derived v join event e on e.place = v.place left join product p on p.cvx = e.cvx
+  where v.is_primary
+), person as (
+  select person_id, min(day) as first_day, max(full_date) as full_date, max(dose_ordinal) as doses from fact group by person_id
+), home as (
+  select f.county, p.first_day, p.full_date from person p join fact f on f.person_id = p.person_id and f.dose_ordinal = p.doses
+), change as (
+  select county, day, count(*) as total, count(*) filter (product = 1) as pfizer, count(*) filter (product = 2) as moderna,
+         count(*) filter (product = 3) as jj, 0 as partially, 0 as fully, 0 as one
+  from fact group by county, day
+  union all
+  select county, first_day, 0, 0, 0, 0, count(*) filter (full_date is null or full_date <> first_day), 0, count(*) from home group by county, first_day
+  union all
+  select county, full_date, 0, 0, 0, 0, 0, count(*), 0 from home where full_date is not null group by county, full_date
+), county(code, fips, label, flag) as (
+  values {counties}
+), labelled as (
+  select c.label, c.fips, c.flag, x.* exclude (county) from change x join county c on c.code = x.county
+  union all
+  select 'All CA and Non-CA Counties', 'ALL', null, x.* exclude (county) from change x
+  union all
+  select 'All CA Counties', 'CA', null, x.* exclude (county) from change x where x.county > 1
+), daily as (
+  select label, fips, flag, day, sum(total) as total, sum(pfizer) as pfizer, sum(moderna) as moderna, sum(jj) as jj,
+         sum(partially) as partially, sum(fully) as fully, sum(one) as one
+  from labelled group by label, fips, flag, day
+)
+select label as county, fips as county_fips, day as administered_date,
+       cast(total as bigint) as total_doses, cast(sum(total) over w as bigint) as cumulative_total_doses,
+       cast(pfizer as bigint) as pfizer_doses, cast(sum(pfizer) over w as bigint) as cumulative_pfizer_doses,
+       cast(moderna as bigint) as moderna_doses, cast(sum(moderna) over w as bigint) as cumulative_moderna_doses,
+       cast(jj as bigint) as jj_doses, cast(sum(jj) over w as bigint) as cumulative_jj_doses,
+       cast(partially as bigint) as partially_vaccinated,
+       cast(sum(one) over w - sum(fully) over w as bigint) as total_partially_vaccinated,
+       cast(fully as bigint) as fully_vaccinated, cast(sum(fully) over w as bigint) as cumulative_fully_vaccinated,
+       cast(one as bigint) as at_least_one_dose, cast(sum(one) over w as bigint) as cumulative_at_least_one_dose,
+       flag as california_flag
+from daily
+window w as (partition by label order by day)
+order by label, day

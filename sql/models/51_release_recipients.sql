@@ -1,0 +1,31 @@
+-- One row a person and county that sees the person, by the place of the latest
+-- dose that county sees. Residents in full; people seen only by a dose given
+-- there, with those doses alone (full is null: the rest is not theirs to see).
+with fact as (
+  select e.place, e.county, e.city, e.admin_county, e.admin_date as day, v.person_id, v.dose_ordinal, v.full_date,
+         case coalesce(p.product, 0) when 1 then 1 when 2 then 2 when 3 then 4 else 8 end as maker
+  from derived v join event e on e.place = v.place left join product p on p.cvx = e.cvx
+  where v.is_primary
+), home as (
+  select person_id, arg_max(county, dose_ordinal) as county, arg_max(city, dose_ordinal) as city,
+         arg_max(place, dose_ordinal) as place, max(dose_ordinal) as doses,
+         max(case when dose_ordinal = 1 then day end) as ds1, max(case when dose_ordinal = 2 then day end) as ds2,
+         max(case when dose_ordinal = 3 then day end) as ds3, max(case when dose_ordinal = 4 then day end) as ds4,
+         max(case when dose_ordinal = 5 then day end) as ds5, max(case when dose_ordinal = 6 then day end) as ds6,
+         max(day) as last_day, bit_or(maker) as makers, max(full_date) as full_date
+  from fact group by person_id
+), elsewhere as (
+  select f.*, row_number() over (partition by f.person_id, f.admin_county order by f.dose_ordinal) as n
+  from fact f join home h on h.person_id = f.person_id
+  where f.admin_county <> h.county
+)
+select place, county, city, false as part, cast(doses as integer) as doses, ds1, ds2, ds3, ds4, ds5, ds6, last_day,
+       cast(makers as integer) as makers, full_date
+from home
+union all
+select arg_max(place, n), admin_county, 0, true, cast(max(n) as integer),
+       max(case when n = 1 then day end), max(case when n = 2 then day end), max(case when n = 3 then day end),
+       max(case when n = 4 then day end), max(case when n = 5 then day end), max(case when n = 6 then day end),
+       max(day), cast(bit_or(maker) as integer), null
+from elsewhere group by person_id, admin_county
+order by 1, 2
