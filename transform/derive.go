@@ -190,12 +190,15 @@ func (m *Mapper) ageGroups() arrow.Array {
 
 func (m *Mapper) vaccineName() arrow.Array {
 	d, out := newDict(), make([]int32, m.n)
-	last, code := int32(-1), int32(0)
+	var codes [maxCVX]int32
 	for i, cvx := range m.cvx {
-		if cvx != last {
-			last, code = cvx, d.code(m.fixed.vaccines[cvx].name)
+		if uint32(cvx) >= maxCVX {
+			continue
 		}
-		out[i] = code
+		if codes[cvx] == 0 {
+			codes[cvx] = d.code(m.fixed.vaccine(cvx).name)
+		}
+		out[i] = codes[cvx]
 	}
 	return d.column(out)
 }
@@ -205,12 +208,8 @@ func (m *Mapper) manufacturer() arrow.Array {
 	out := make([]int32, m.n)
 	mvx := table(&m.cols[rawMVX], func(s string) int32 { return m.fixed.makers.code(dose.Manufacturer(s)) })
 	codes := m.cols[rawMVX].codes
-	last, maker := int32(-1), int32(0)
 	for i, cvx := range m.cvx {
-		if cvx != last {
-			last, maker = cvx, m.fixed.vaccines[cvx].maker
-		}
-		if out[i] = maker; maker == 0 {
+		if out[i] = m.fixed.vaccine(cvx).maker; out[i] == 0 {
 			out[i] = mvx[codes[i]]
 		}
 	}
@@ -233,17 +232,12 @@ func (m *Mapper) vaccineType() arrow.Array {
 	none := types.code("other")
 	ndcs, days := m.cols[rawNDC].codes, m.cols[rawAdminDate].codes
 	out := make([]int32, m.n)
-	last, v, known := int32(-2), vaccine{}, false
 	for i, cvx := range m.cvx {
-		if cvx != last {
-			v, known = m.fixed.vaccines[cvx]
-			last = cvx
-		}
+		v := m.fixed.vaccine(cvx)
 		switch p := ndc[ndcs[i]]; {
-		case !known:
-			if cvx >= 0 {
-				out[i] = none
-			}
+		case cvx < 0: // a delete without a vaccine
+		case v.name == "":
+			out[i] = none
 		case v.kind != 0:
 			out[i] = v.kind
 		case p.cvx == cvx:

@@ -137,14 +137,9 @@ func (m *Mapper) checkVaccine() {
 	}
 	unknown := table(&m.cols[rawNDC], func(s string) bool { _, ok := dose.ProductByNDC(s); return !ok })
 	cvxs, ndcs, days := m.cols[rawCVX].codes, m.cols[rawNDC].codes, m.cols[rawAdminDate].codes
-	var v vaccine
-	known, last := false, int32(-1)
 	for i, cvx := range m.cvx {
-		if i == 0 || cvx != last {
-			v, known = m.fixed.vaccines[cvx]
-			last = cvx
-		}
-		if !known {
+		v := m.fixed.vaccine(cvx)
+		if v.name == "" {
 			m.issues.add(i, dose.CodeUnknown, rawCVX)
 		}
 		if sent[cvxs[i]] < 0 {

@@ -52,21 +52,31 @@ func at(name string) int {
 type fixed struct {
 	places, methods, precisions, races, ages, types, makers dict
 	race                                                    [2 << 6 << 3]int32 // latino, seen, first + 1
-	vaccines                                                map[int32]vaccine
-	seasons                                                 [3]int32
+	vaccines                                                [maxCVX]vaccine
 }
 
 // vaccine is what rules need of a CVX code.
 type vaccine struct {
-	name     string
-	maker    int32 // code in makers
-	kind     int32 // code in types, 0 when the season tells
+	name     string // empty for no known code
+	maker    int32  // code in makers
+	kind     int32  // code in types, 0 when the season tells
 	covid    bool
 	american bool // a COVID-19 vaccine that was given here
 }
 
+// maxCVX is above every CVX code; a test holds it.
+const maxCVX = 1024
+
+// vaccine looks up a CVX; -1 and unknown codes give one without a name.
+func (f *fixed) vaccine(cvx int32) *vaccine {
+	if uint32(cvx) >= maxCVX {
+		cvx = maxCVX - 1
+	}
+	return &f.vaccines[cvx]
+}
+
 func newFixed() fixed {
-	f := fixed{vaccines: map[int32]vaccine{}}
+	var f fixed
 	var places []string
 	for _, p := range dose.Places() {
 		places = append(places, string(p))
@@ -87,7 +97,9 @@ func newFixed() fixed {
 		if v.Class != "seasonal" {
 			w.kind = f.types.code(v.Class)
 		}
-		f.vaccines[int32(v.CVX)] = w
+		if v.CVX < maxCVX {
+			f.vaccines[v.CVX] = w
+		}
 	}
 	for _, d := range []*dict{&f.places, &f.methods, &f.precisions, &f.types, &f.ages, &f.races, &f.makers} {
 		d.freeze()
