@@ -1,0 +1,212 @@
+package serve
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"path"
+	"runtime/debug"
+	"strings"
+	"sync"
+
+	"github.com/dosebook/dosebook/access"
+	"github.com/dosebook/dosebook/dose"
+)
+
+type (
+	handler       func(w http.ResponseWriter, r *http.Request) error
+	signedHandler func(w http.ResponseWriter, r *http.Request, p access.Principal) error
+)
+
+// open is a route that anybody may ask.
+func open(h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := h(w, r); err != nil {
+			fail(w, r, err)
+		}
+	})
+}
+
+// signedIn is a route for users. It loads the grants anew for each request.
+func (s *server) signedIn(h signedHandler) http.Handler {
+	return open(func(w http.ResponseWriter, r *http.Request) error {
+		p, err := s.Access.Authenticate(r.Context(), bearer(r))
+		if err != nil {
+			return err
+		}
+		if rec, ok := w.(*recorder); ok {
+			rec.user = p.User
+		}
+		if r.PathValue("id") == "latest" {
+			return s.latest(w, r, p)
+		}
+		return h(w, r, p)
+	})
+}
+
+// bearer returns the token of the one Authorization header, or nothing.
+func bearer(r *http.Request) string {
+	values := r.Header.Values("Authorization")
+	if len(values) != 1 {
+		return ""
+	}
+	scheme, token, _ := strings.Cut(values[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return token
+}
+
+// fail renders err, or cuts the connection when the answer has begun: a
+// short file must not look whole.
+func fail(w http.ResponseWriter, r *http.Request, err error) {
+	rec, ok := w.(*recorder)
+	if ok {
+		rec.err = err
+		if rec.status != 0 {
+			panic(http.ErrAbortHandler)
+		}
+	}
+	render(w, r, err)
+}
+
+// guard is around all routes: safe headers, the access log, panics, clean
+// paths, and problems for what has no route.
+func (s *server) guard(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := s.Now()
+		rec := &recorder{ResponseWriter: w}
+		defer func() {
+			v := recover()
+			if v != nil && v != http.ErrAbortHandler {
+				// The stack names functions; the value could name a person.
+				s.Log.Error("panic", "type", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
+				if rec.status == 0 {
+					render(rec, r, fmt.Errorf("panic of type %T", v))
+					v = nil
+				} else {
+					v = http.ErrAbortHandler
+				}
+			}
+			s.log(rec, r, s.Now().Sub(began).Milliseconds(), v != nil)
+			if v != nil {
+				panic(v)
+			}
+		}()
+		harden(rec.Header())
+		if p := r.URL.Path; p == "" || path.Clean(p) != p {
+			fail(rec, r, fmt.Errorf("the address is not in its plain form: no '//', no '.' or '..', no '/' at the end: %w", dose.ErrInvalid))
+			return
+		}
+		h, pattern := mux.Handler(r)
+		if pattern == "" {
+			probe := &probe{header: make(http.Header)}
+			h.ServeHTTP(probe, r)
+			fail(rec, r, statusError{status: probe.status, allow: probe.header.Get("Allow")})
+			return
+		}
+		mux.ServeHTTP(rec, r)
+	})
+}
+
+func (s *server) log(rec *recorder, r *http.Request, ms int64, cut bool) {
+	level, attrs := slog.LevelInfo, []any{"method", r.Method, "route", r.Pattern, "status", rec.status, "bytes", rec.bytes, "ms", ms, "user", rec.user}
+	if cut {
+		attrs = append(attrs, "cut", true)
+	}
+	if rec.err != nil && newProblem(rec.err).Status >= 500 && !gone(rec.err) {
+		level, attrs = slog.LevelError, append(attrs, "err", rec.err.Error())
+	}
+	s.Log.Log(r.Context(), level, "request", attrs...)
+}
+
+func harden(h http.Header) {
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Cache-Control", "no-store")
+}
+
+// recorder notes what was answered. It passes ReadFrom on, so that a file
+// goes from disk to socket without a copy.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+	user   string
+	err    error
+}
+
+func (w *recorder) WriteHeader(status int) {
+	if w.status == 0 && status >= 200 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *recorder) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := w.ResponseWriter.Write(b)
+	w.bytes += int64(n)
+	return n, err
+}
+
+func (w *recorder) ReadFrom(r io.Reader) (int64, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := io.Copy(w.ResponseWriter, r)
+	w.bytes += n
+	return n, err
+}
+
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// probe takes the status that the mux would answer for no route.
+type probe struct {
+	header http.Header
+	status int
+}
+
+func (p *probe) Header() http.Header         { return p.header }
+func (p *probe) WriteHeader(status int)      { p.status = status }
+func (p *probe) Write(b []byte) (int, error) { return len(b), nil }
+
+// limiter bounds how many downloads one user has at once.
+type limiter struct {
+	most int
+	mu   sync.Mutex
+	now  map[string]int
+}
+
+// enter takes a place, and returns how to give it back.
+func (l *limiter) enter(user string) (leave func(), err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.now[user] >= l.most {
+		return nil, fmt.Errorf("you have %d downloads running; wait for one to end: %w", l.most, dose.ErrTooMuch)
+	}
+	l.now[user]++
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.now[user]--; l.now[user] == 0 {
+			delete(l.now, user)
+		}
+	}, nil
+}
+
+// remote is the address of the peer, without its port. Headers that proxies
+// set are not believed.
+func remote(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return ""
+	}
+	return host
+}

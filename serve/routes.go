@@ -1,0 +1,21 @@
+package serve
+
+import "net/http"
+
+// routes lists every route. All under /api/ need a bearer token; the id
+// "latest" stands for the newest approved release and is answered with 303.
+// GET covers HEAD.
+func (s *server) routes() *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.Handle("GET /{$}", open(s.home))
+	mux.Handle("GET /healthz", open(s.healthz))
+	mux.Handle("GET /readyz", open(s.readyz))
+	mux.Handle("GET /api/v1/dictionary", s.signedIn(s.dictionary))
+	mux.Handle("GET /api/v1/releases", s.signedIn(s.listReleases))
+	mux.Handle("GET /api/v1/releases/{id}", s.signedIn(s.showRelease))
+	mux.Handle("GET /api/v1/releases/{id}/manifest.json", s.signedIn(s.manifest))
+	mux.Handle("GET /api/v1/releases/{id}/{file}", s.signedIn(s.stateFile))
+	mux.Handle("GET /api/v1/releases/{id}/counties/{fips}/manifest.json", s.signedIn(s.placeManifest))
+	mux.Handle("GET /api/v1/releases/{id}/counties/{fips}/{file}", s.signedIn(s.placeFile))
+	return mux
+}

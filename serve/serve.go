@@ -1,0 +1,115 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/dosebook/dosebook/access"
+	"github.com/dosebook/dosebook/release"
+)
+
+// ConvertFunc writes src, a Parquet file of a release, to dst in the format
+// csv, csv.gz or ndjson and returns the number of rows. The same src must
+// give the same bytes.
+type ConvertFunc func(ctx context.Context, src, dst, format string) (rows int64, err error)
+
+// Config is what a server needs. Releases, Access, Made and Convert must be
+// set; zero means the default elsewhere.
+type Config struct {
+	Releases   release.Store
+	Access     *access.Store
+	Made       string // folder for the formats that are made when asked
+	Convert    ConvertFunc
+	Dictionary []byte           // Markdown; without it /api/v1/dictionary is not found
+	Log        *slog.Logger     // default: nowhere
+	Now        func() time.Time // default: the clock
+	Downloads  int              // at once for one user; default 16
+	Builds     int              // at once for all; default 2
+}
+
+type server struct {
+	Config
+	made  *maker
+	limit *limiter
+}
+
+// New returns the handler for all routes.
+func New(c Config) http.Handler {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Downloads <= 0 {
+		c.Downloads = 16
+	}
+	if c.Builds <= 0 {
+		c.Builds = 2
+	}
+	s := &server{
+		Config: c,
+		made:   &maker{dir: c.Made, convert: c.Convert, slots: make(chan struct{}, c.Builds), running: make(map[string]*build)},
+		limit:  &limiter{most: c.Downloads, now: make(map[string]int)},
+	}
+	return s.guard(s.routes())
+}
+
+// The time a client has. A download has more: see allow.
+const (
+	headTime  = 10 * time.Second
+	writeTime = time.Minute
+	idleTime  = 2 * time.Minute
+	stopTime  = 30 * time.Second
+	maxBody   = 1 << 20
+	maxHead   = 64 << 10
+)
+
+// Run serves h on l until ctx ends, then lets running requests finish for up
+// to 30 seconds. It closes l.
+func Run(ctx context.Context, l net.Listener, h http.Handler) error {
+	srv := &http.Server{
+		Handler:           http.MaxBytesHandler(h, maxBody),
+		ReadHeaderTimeout: headTime,
+		ReadTimeout:       writeTime,
+		WriteTimeout:      writeTime,
+		IdleTimeout:       idleTime,
+		MaxHeaderBytes:    maxHead,
+		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), // it would print addresses and panics
+	}
+	stopped := make(chan error, 1)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		<-ctx.Done()
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+		defer cancel()
+		err := srv.Shutdown(stop)
+		if err != nil {
+			err = errors.Join(fmt.Errorf("some downloads were cut: %w", err), srv.Close())
+		}
+		stopped <- err
+	}()
+	err := srv.Serve(l)
+	cancel()
+	if stop := <-stopped; errors.Is(err, http.ErrServerClosed) {
+		return stop
+	}
+	return fmt.Errorf("serve: %w", err)
+}
+
+// slowest is the pace in bytes a second below which a download is cut, so
+// that a stalled client holds no place for ever.
+const slowest = 32 << 10
+
+// allow gives the response time for n bytes from now on, and wait before.
+func allow(w http.ResponseWriter, wait time.Duration, n int64) {
+	d := writeTime + wait + time.Duration(n/slowest)*time.Second
+	// A writer without deadlines, as in tests, needs none.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(d))
+}
