@@ -87,7 +87,7 @@ func (c *cvrs) recipient(b []byte, r *record) []byte {
 	b = number(b, "P", r.recip)
 	b = cell(b, r.first)
 	b = cell(b, p.mid)
-	b = c.family(b, r)
+	b = c.quotable(b, r, 0, plain(r.last))
 	b = c.birth(b, r)
 	sex := p.sex
 	if r.flaw == badSex {
@@ -103,14 +103,6 @@ func (c *cvrs) recipient(b []byte, r *record) []byte {
 	b = cell(b, p.races[1])
 	b = append(b, "\t\t\t\t"...)
 	return cell(b, p.ethnicity)
-}
-
-// family appends the family name, at times in Windows-1252.
-func (c *cvrs) family(b []byte, r *record) []byte {
-	if r.flaw == latin1 {
-		return append(b, "Mu\xf1oz\t"...)
-	}
-	return c.quotable(b, r, 0, spaced(r.last))
 }
 
 // quotable appends a value that a spreadsheet may have wrapped in quotes.
@@ -136,7 +128,10 @@ func (c *cvrs) home(b []byte, r *record) []byte {
 		b = append(b, '"')
 	}
 	b = strconv.AppendInt(b, int64(h.house), 10)
-	b = append(append(b, ' '), streetText(h.street)...)
+	if r.flaw == latin1 {
+		b = append(b, 0xbd) // one half
+	}
+	b = append(append(b, ' '), plain(h.street)...)
 	b = append(append(b, ' '), h.ending...)
 	if wrap {
 		b = append(b, '"')
@@ -155,8 +150,8 @@ func (c *cvrs) home(b []byte, r *record) []byte {
 	return append(b, '\t')
 }
 
-// streetText is the name with its spaces; most have none.
-func streetText(s string) string {
+// plain is the name with its spaces; most have none, and cost nothing.
+func plain(s string) string {
 	if strings.IndexByte(s, '_') < 0 {
 		return s
 	}

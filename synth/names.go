@@ -3,9 +3,9 @@ package synth
 import "strings"
 
 // culture is a group of people whose names go together: the lists hold common
-// Californian family and given names, and weight is the group's share of
-// vaccinated Californians in 10,000 (CDPH's published shares by race and
-// ethnicity, rounded; the splits of Asian by origin are the census's).
+// Californian family and given names, and weight is the group's part of
+// vaccinated Californians (near CDPH's published shares by race and
+// ethnicity; the splits of Asian by origin are near the census's).
 type culture struct {
 	weight              int
 	race                string // CDCREC, the usual one

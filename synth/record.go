@@ -11,15 +11,15 @@ type flaw uint8
 const (
 	sound flaw = iota
 	noCounty
-	noCountyNorZIP
-	nowhere // neither residence nor place of administration
+	noCountyNorZIP // and a ZIP that is none
+	nowhere        // neither residence nor place of administration
 	badZIP
 	badCounty
 	badSex
 	quotes
 	noState
 	partialBirth
-	latin1
+	latin1 // half a house number in Windows-1252
 	noRace
 )
 
@@ -156,7 +156,9 @@ func (w *world) residence(at address, f flaw, r *rng) residence {
 		out.county, out.byCounty = "", none
 	case badCounty:
 		out.county, out.byCounty = r.at(badCounties), none
-	case noCountyNorZIP, nowhere:
+	case noCountyNorZIP:
+		out.county, out.byCounty, out.zip, out.plus4, out.byZIP = "", none, r.at(badZIPs), 0, none
+	case nowhere:
 		out.county, out.byCounty, out.zip, out.plus4, out.byZIP = "", none, "", 0, none
 	case badZIP:
 		out.zip, out.plus4, out.byZIP = r.at(badZIPs), 0, none

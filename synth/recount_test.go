@@ -215,6 +215,9 @@ func TestTruthEqualsRecount(t *testing.T) {
 			if !maps.Equal(c.codes, truth.Totals.Rejects) {
 				t.Errorf("rejects: got %v, truth says %v", c.codes, truth.Totals.Rejects)
 			}
+			if cities := c.cities(); !maps.Equal(cities, truth.Cities) {
+				t.Errorf("cities: got %v, truth says %v", cities, truth.Cities)
+			}
 			for _, f := range truth.Files {
 				if c.records[f.Path] != f.Records || c.rejects[f.Path] != f.Rejects {
 					t.Errorf("%s: got %d records and %d rejects, truth says %d and %d", f.Path, c.records[f.Path], c.rejects[f.Path], f.Records, f.Rejects)
@@ -223,6 +226,21 @@ func TestTruthEqualsRecount(t *testing.T) {
 			checkTotals(t, c, truth, cfg)
 		})
 	}
+}
+
+// cities counts the rows of residents of Berkeley, Long Beach and Pasadena.
+func (c *recount) cities() map[string]int {
+	out := make(map[string]int)
+	for _, v := range c.versions {
+		if v.deleted {
+			continue
+		}
+		home, _ := c.counties(v)
+		if city, ok := dose.CityLHJ(home, c.cell(v, "recip_address_city")); ok {
+			out[city]++
+		}
+	}
+	return out
 }
 
 func firstDifference(got, want map[string]map[string][6]int) string {

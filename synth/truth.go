@@ -21,6 +21,9 @@ type Truth struct {
 	// Rows holds, by county, the current events, refused ones too, that a
 	// county's file shows: residence alone, administration alone, both.
 	Rows map[string][3]int `json:"rows"`
+	// Cities holds the current events of residents of the three cities that
+	// are health jurisdictions of their own.
+	Cities map[string]int `json:"cities"`
 }
 
 // CountyDayColumns names the figures of Truth.CountyDay.
@@ -66,6 +69,7 @@ type tally struct {
 	days    int
 	cells   [][6]int // place · days + day
 	rows    [numPlaces][3]int
+	cities  map[string]int
 	steps   [resent + 1]int
 	faults  [numFaults]int
 	current []int // by registry
@@ -84,7 +88,7 @@ type held struct {
 
 func newTally(w *world) *tally {
 	days := w.through - rollout + 1
-	return &tally{days: days, cells: make([][6]int, numPlaces*days), current: make([]int, len(w.names))}
+	return &tally{days: days, cells: make([][6]int, numPlaces*days), current: make([]int, len(w.names)), cities: make(map[string]int)}
 }
 
 func (t *tally) reported(w *world, key uint64, s step) {
@@ -106,6 +110,11 @@ func (t *tally) holds(w *world, f *family, p *person, g *given, corrected bool) 
 		t.rows[place][0]++
 		if r.bySite != none {
 			t.rows[r.bySite][1]++
+		}
+	}
+	if c := r.home.city[0]; place < numCounties && (c == 'B' || c == 'L' || c == 'P') {
+		if city, ok := dose.CityLHJ(w.counties[place].fips, r.home.city); ok {
+			t.cities[city]++
 		}
 	}
 	if g.refused {
@@ -191,6 +200,9 @@ func (t *tally) add(o *tally) {
 	for i, n := range o.current {
 		t.current[i] += n
 	}
+	for city, n := range o.cities {
+		t.cities[city] += n
+	}
 	t.refused += o.refused
 	t.people += o.people
 	t.fully += o.fully
@@ -198,7 +210,7 @@ func (t *tally) add(o *tally) {
 
 // truth writes the tally down.
 func (t *tally) truth(w *world) *Truth {
-	out := &Truth{Registries: w.names, CountyDay: make(map[string]map[string][6]int), Rows: make(map[string][3]int)}
+	out := &Truth{Registries: w.names, CountyDay: make(map[string]map[string][6]int), Rows: make(map[string][3]int), Cities: t.cities}
 	for place := range numPlaces {
 		code := w.place(place)
 		if t.rows[place] != [3]int{} {

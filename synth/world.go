@@ -8,6 +8,7 @@ type world struct {
 	cal       calendar
 	cultures  []culture
 	cultureW  []int
+	cultureN  int // sum of cultureW
 	counties  []county
 	countyCum []int // cumulative population
 	products  []product
@@ -21,6 +22,7 @@ func newWorld(cfg Config, through int) (*world, error) {
 	w := &world{seed: mix(cfg.Seed + 1), through: through, cal: newCalendar(), cultures: newCultures(), names: cfg.Registries}
 	for _, c := range w.cultures {
 		w.cultureW = append(w.cultureW, c.weight)
+		w.cultureN += c.weight
 	}
 	w.counties = newCounties(w.seed)
 	sum := 0
@@ -92,7 +94,7 @@ const maxMembers = 6
 
 func (w *world) household(number uint64) household {
 	r := rng(hash(w.seed, saltHousehold, number))
-	h := household{number: number, culture: r.weighted(w.cultureW, 9900)}
+	h := household{number: number, culture: r.weighted(w.cultureW, w.cultureN)}
 	h.family = r.at(w.cultures[h.culture].family)
 	h.size = [...]int{1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 3, 3, 3, 4, 4, 4, 4, 5, 5, 6}[r.n(20)]
 	h.home = w.address(&r, 160)

@@ -20,7 +20,8 @@ import (
 
 // Write makes the registries' files under dir, as REGISTRY/ACTION/NAME, and
 // truth.json beside them, last. A file is there whole or not at all. A dir
-// that holds an earlier run's registries is refused with dose.ErrInvalid.
+// that holds an earlier run's registries is refused with dose.ErrInvalid; on
+// any other error the registries' folders are removed again.
 // progress may be nil; it is never called twice at once.
 func Write(ctx context.Context, dir string, cfg Config, progress func(done, total int64)) (_ *Truth, err error) {
 	defer dose.Wrap(&err, "synthetic registries")
@@ -31,6 +32,18 @@ func Write(ctx context.Context, dir string, cfg Config, progress func(done, tota
 	if err := makeFolders(dir, cfg.Registries); err != nil {
 		return nil, err
 	}
+	t, err := run(ctx, dir, cfg, through, progress)
+	if err != nil {
+		for _, r := range cfg.Registries { // none was there before
+			os.RemoveAll(filepath.Join(dir, r))
+		}
+		return nil, err
+	}
+	return t, nil
+}
+
+// run makes and writes all files, then the truth.
+func run(ctx context.Context, dir string, cfg Config, through int, progress func(done, total int64)) (*Truth, error) {
 	w, err := newWorld(cfg, through)
 	if err != nil {
 		return nil, err
@@ -57,8 +70,10 @@ func Write(ctx context.Context, dir string, cfg Config, progress func(done, tota
 func makeFolders(dir string, registries []string) error {
 	for _, r := range registries {
 		if _, err := os.Stat(filepath.Join(dir, r)); err == nil {
-			return fmt.Errorf("%s holds an earlier run's %s; choose another folder or remove it: %w", dir, r, dose.ErrInvalid)
+			return fmt.Errorf("the folder holds an earlier run's %s; choose another or remove it: %w", r, dose.ErrInvalid)
 		}
+	}
+	for _, r := range registries {
 		for _, a := range actionNames {
 			if err := os.MkdirAll(filepath.Join(dir, r, a), 0o755); err != nil {
 				return err
