@@ -107,8 +107,9 @@ var cities = [...]struct{ code, county, name, label string }{
 // CityLHJ returns the city's own health jurisdiction, where it has one:
 // Berkeley, Long Beach and Pasadena are apart from their counties.
 func CityLHJ(fips, city string) (string, bool) {
+	city = strings.TrimSpace(city)
 	for _, c := range cities {
-		if c.county == fips && c.name == squeeze(city) {
+		if c.county == fips && city != "" && city[0]&^0x20 == c.name[0] && c.name == squeeze(city) {
 			return c.code, true
 		}
 	}

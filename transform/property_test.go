@@ -63,13 +63,13 @@ func outcomes(t *testing.T, rows []row, w way, size int) map[int64]outcome {
 // how its columns are encoded.
 func TestBoundariesAndEncodingDontMatter(t *testing.T) {
 	for _, faults := range []bool{true, false} {
-		rows := sample(400, faults)
+		rows := sample(200, faults)
 		want := outcomes(t, rows, asDeclared, len(rows))
 		if len(want) != len(rows) {
 			t.Fatalf("%d outcomes of %d rows", len(want), len(rows))
 		}
 		for w := asDeclared; w <= withNulls; w++ {
-			for _, size := range []int{1, 7, 64, 400} {
+			for _, size := range []int{1, 7, 64, 200} {
 				got := outcomes(t, rows, w, size)
 				for line, o := range want {
 					g := got[line]
@@ -123,10 +123,13 @@ func TestUnchangedColumnsArePassedOn(t *testing.T) {
 }
 
 func BenchmarkApply(b *testing.B) {
-	for name, faults := range map[string]bool{"clean": false, "faults": true} {
-		b.Run(name, func(b *testing.B) {
-			const n = 118_000
-			raw := batch(memory.NewGoAllocator(), sample(n, faults), asDeclared, 2)
+	for _, c := range []struct {
+		name   string
+		rows   int
+		faults bool
+	}{{"clean", 118_000, false}, {"faults", 118_000, true}, {"small", 1000, true}, {"one", 1, false}} {
+		b.Run(c.name, func(b *testing.B) {
+			raw := batch(memory.NewGoAllocator(), sample(c.rows, c.faults), asDeclared, 2)
 			m := New(Options{Registry: "CAIR2", Today: 20800})
 			b.ReportAllocs()
 			for b.Loop() {
@@ -136,7 +139,7 @@ func BenchmarkApply(b *testing.B) {
 				}
 				res.Events.Release()
 			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/row")
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(c.rows), "ns/row")
 		})
 	}
 }
