@@ -21,7 +21,7 @@ type knot struct{ day, sum int }
 // by day: rollout to health workers and 75+, the spring of 2021, the mandates
 // of autumn, Omicron, then few.
 var (
-	adults = []knot{{rollout, 0}, {18628, 150}, {18659, 700}, {18687, 1500}, {18718, 3300}, {18733, 4900}, {18748, 6200}, {18779, 7300}, {18840, 8000},
+	adults = []knot{{rollout, 0}, {18628, 150}, {18659, 700}, {18687, 1650}, {18718, 3750}, {18733, 5100}, {18748, 6100}, {18779, 7200}, {18840, 8000},
 		{18871, 8500}, {18932, 8950}, {18993, 9350}, {19024, 9600}, {19144, 9780}, {19358, 9880}, {19722, 9960}, {20634, 10_000}}
 	seniors = []knot{{rollout, 0}, {18634, 400}, {18648, 1200}, {18659, 2600}, {18687, 5600}, {18718, 7900}, {18748, 8800}, {18809, 9250}, {18901, 9500},
 		{18993, 9720}, {19083, 9850}, {19722, 9970}, {20634, 10_000}}
@@ -97,11 +97,11 @@ func (l *life) choose(day int) {
 	k := l.r.n(1000)
 	months := l.w.cal.months(l.born, day)
 	switch {
-	case k < 60 && months >= 216 && day >= janssenFrom && day < boostAll:
+	case k < 110 && months >= 216 && day >= janssenFrom && day < boostAll:
 		l.maker = janssen
 	case k < 64 && day >= novavaxFrom:
 		l.maker = novavax
-	case k < 400:
+	case k < 450:
 		l.maker = moderna
 	default:
 		l.maker = pfizer
@@ -166,7 +166,7 @@ func (l *life) second() {
 		l.done()
 		return
 	}
-	if l.r.chance(700) {
+	if l.r.chance(900) {
 		return
 	}
 	wait := 21

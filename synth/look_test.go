@@ -134,6 +134,31 @@ func TestProductsAndAges(t *testing.T) {
 	}
 }
 
+// The course of 2021 is the one that California published on 2021-08-30
+// (doses by county, all counties): each month's part of the doses so far, and
+// doses by maker and people fully vaccinated for each who had one dose.
+func TestFollowsPublishedCourse(t *testing.T) {
+	_, truth := write(t, Config{Seed: 2, Rows: 150_000})
+	months, sum := make(map[string]float64), [6]float64{}
+	for _, days := range truth.CountyDay {
+		for day, figures := range days {
+			if day > "2021-08-30" {
+				continue
+			}
+			months[day[:7]] += float64(figures[0])
+			for i, n := range figures {
+				sum[i] += float64(n)
+			}
+		}
+	}
+	for month, want := range map[string]float64{"2020-12": 0.011, "2021-01": 0.070, "2021-02": 0.131, "2021-03": 0.217, "2021-04": 0.249, "2021-05": 0.152, "2021-06": 0.073, "2021-07": 0.044, "2021-08": 0.052} {
+		near(t, "doses of "+month, months[month]/sum[0], want, 0.03)
+	}
+	for i, want := range map[int]float64{0: 1.80, 1: 1.03, 2: 0.70, 3: 0.066, 5: 0.87} {
+		near(t, CountyDayColumns[i]+" by people with a dose", sum[i]/sum[4], want, 0.02+want/20)
+	}
+}
+
 // Second doses follow their product's interval; a household shares name and
 // address.
 func TestIntervalsAndHouseholds(t *testing.T) {
