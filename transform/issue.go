@@ -145,7 +145,7 @@ func (m *Mapper) checkVaccine() {
 		if sent[cvxs[i]] < 0 {
 			m.issues.add(i, dose.CVXFromNDC, rawCVX)
 		}
-		if v.covid && unknown[ndcs[i]] {
+		if v.product && unknown[ndcs[i]] {
 			m.issues.add(i, dose.CodeUnknown, rawNDC)
 		}
 		if v.american && early[days[i]] {

@@ -60,8 +60,8 @@ type vaccine struct {
 	name     string // empty for no known code
 	maker    int32  // code in makers
 	kind     int32  // code in types, 0 when the season tells
-	covid    bool
-	american bool // a COVID-19 vaccine that was given here
+	american bool   // a COVID-19 vaccine that was given here
+	product  bool   // its NDCs are known: the placeholders of 2020 had samples
 }
 
 // maxCVX is above every CVX code; a test holds it.
@@ -93,7 +93,7 @@ func newFixed() fixed {
 		f.ages.code(dose.AgeGroup(a, a >= 0))
 	}
 	for _, v := range dose.Vaccines() {
-		w := vaccine{name: v.Name, maker: f.makers.code(v.Manufacturer), covid: v.COVID, american: v.COVID && v.Class != "non-us"}
+		w := vaccine{name: v.Name, maker: f.makers.code(v.Manufacturer), american: v.COVID && v.Class != "non-us", product: v.COVID && v.Class != "placeholder"}
 		if v.Class != "seasonal" {
 			w.kind = f.types.code(v.Class)
 		}

@@ -75,6 +75,7 @@ var ruleCases = []struct {
 	{name: "season by NDC", change: []string{"cvx", "309", "ndc", "00069-2432-10"}, want: []string{"vaccine_type", "2024-25"}},
 	{name: "season by date", change: []string{"cvx", "309", "ndc", "", "admin_date", "2025-09-01"}, want: []string{"vaccine_type", "2025-26"}},
 	{name: "unknown NDC", change: []string{"ndc", "11111-1111-11"}, issues: "DATA007 ndc"},
+	{name: "placeholder's NDC", change: []string{"cvx", "901", "ndc", "99999-9999-01"}, want: []string{"vaccine_type", "placeholder"}},
 	{name: "before EUA", change: []string{"admin_date", "2020-12-13"}, issues: "BEFORE_EUA admin_date"},
 	{name: "first day", change: []string{"admin_date", "2020-12-14"}},
 	{name: "2020 may be after EUA", change: []string{"admin_date", "2020"}, issues: "DATE_PARTIAL admin_date"},
