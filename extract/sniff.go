@@ -36,6 +36,8 @@ func Refuse(head []byte, name string) error {
 		return NewFault(name, 0, "FMT_003", "the file is UTF-16 or UTF-32", "export it as UTF-8 text")
 	case isHTML(text):
 		return NewFault(name, 0, "FMT_003", "the file is a web page, perhaps a sign-in or error page that was saved in its place", "download the file again, signed in")
+	case cvrsNames(line, "\t") > 0: // whatever the records hold, they are judged one by one
+		return nil
 	case binaryKind(head) != "":
 		return NewFault(name, 0, "FMT_003", "the file is "+binaryKind(head)+", no text", "send UTF-8 text, plain, in gzip or in a zip of one file")
 	}

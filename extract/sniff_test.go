@@ -97,7 +97,7 @@ func TestRefuse(t *testing.T) {
 			t.Errorf("Refuse(%q) = %v, want %q", text, err, want)
 		}
 	}
-	for _, text := range []string{cvrsHead, "MSH|^~\\&|", "{}", "a,b", "x\x00y", "Jos\xe9\t1", "MSH|^~\\&|vax_event_id,ext_type"} {
+	for _, text := range []string{cvrsHead, "MSH|^~\\&|", "{}", "a,b", "x\x00y", "Jos\xe9\t1", cvrsHead + strings.Repeat("\x00\x01", 999), "MSH|^~\\&|vax_event_id,ext_type"} {
 		if err := Refuse([]byte(text), "in.txt"); err != nil {
 			t.Errorf("Refuse(%q) = %v", text, err)
 		}

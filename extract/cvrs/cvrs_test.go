@@ -316,3 +316,42 @@ func TestDoneTwiceAndRowsAfterDone(t *testing.T) {
 		t.Error("rows changed after Done")
 	}
 }
+
+// Blocks are decoded side by side, out of order, by workers that share the
+// decoder's buffers; what is read is the same.
+func TestSideBySide(t *testing.T) {
+	text := messy(rand.New(rand.NewPCG(9, 10)), 600)
+	want := read(t, text, 1<<20)
+	d := &Decoder{BlockSize: 8 << 10}
+	for range 3 {
+		r, err := d.Open(bytes.NewReader(text), "in.txt")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var parts []chan []map[string]any
+		for {
+			b, err := r.Next()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			part := make(chan []map[string]any, 1)
+			parts = append(parts, part)
+			go func() {
+				batch, _ := b.Decode()
+				batch.Done()
+				part <- rowsOf(t, batch.Rows)
+				batch.Rows.Release()
+			}()
+		}
+		var got []map[string]any
+		for _, part := range parts {
+			got = append(got, <-part...)
+		}
+		if !reflect.DeepEqual(got, want.Rows) {
+			t.Fatalf("%d rows, want %d, or they differ", len(got), len(want.Rows))
+		}
+	}
+}
