@@ -96,6 +96,18 @@ func (r *record) counted() int {
 	return unknown
 }
 
+// city is the city jurisdiction of the address that gave the county.
+func (r *record) city(place int, w *world) (string, bool) {
+	name := r.home.city
+	if r.home.byCounty == none && r.home.byZIP == none && r.site != nil {
+		name = r.site.city
+	}
+	if place >= numCounties || name[0] != 'B' && name[0] != 'L' && name[0] != 'P' {
+		return "", false
+	}
+	return dose.CityLHJ(w.counties[place].fips, name)
+}
+
 // record says what a row of that event says at that step; corrected says
 // whether the event's update is known to the sender by then.
 func (w *world) record(h *household, p *person, g *given, s step, corrected bool) record {

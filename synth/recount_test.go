@@ -93,17 +93,19 @@ func (c *recount) bad(row []string, action string) (dose.Check, bool) {
 
 func (c *recount) cell(v version, name string) string { return strings.Trim(v.row[c.at[name]], `"`) }
 
-// counties are the county of residence that counts, and that of the site.
-func (c *recount) counties(v version) (home, site string) {
-	place := func(who string) string {
-		if fips, ok := dose.ParseCounty(c.cell(v, who+"_address_county")); ok {
-			return fips
-		}
-		zip, _, _ := strings.Cut(c.cell(v, who+"_address_zip"), "-")
-		fips, _, _ := dose.ZIP(zip)
+// place is the county that an address names.
+func (c *recount) place(v version, who string) string {
+	if fips, ok := dose.ParseCounty(c.cell(v, who+"_address_county")); ok {
 		return fips
 	}
-	home, site = place("recip"), place("admin")
+	zip, _, _ := strings.Cut(c.cell(v, who+"_address_zip"), "-")
+	fips, _, _ := dose.ZIP(zip)
+	return fips
+}
+
+// counties are the county of residence that counts, and that of the site.
+func (c *recount) counties(v version) (home, site string) {
+	home, site = c.place(v, "recip"), c.place(v, "admin")
 	switch {
 	case c.cell(v, "recip_address_state") != "CA":
 		home = dose.OutOfState
@@ -236,7 +238,11 @@ func (c *recount) cities() map[string]int {
 			continue
 		}
 		home, _ := c.counties(v)
-		if city, ok := dose.CityLHJ(home, c.cell(v, "recip_address_city")); ok {
+		who := "recip"
+		if c.place(v, who) == "" {
+			who = "admin"
+		}
+		if city, ok := dose.CityLHJ(home, c.cell(v, who+"_address_city")); ok {
 			out[city]++
 		}
 	}

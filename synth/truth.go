@@ -21,8 +21,8 @@ type Truth struct {
 	// Rows holds, by county, the current events, refused ones too, that a
 	// county's file shows: residence alone, administration alone, both.
 	Rows map[string][3]int `json:"rows"`
-	// Cities holds the current events of residents of the three cities that
-	// are health jurisdictions of their own.
+	// Cities holds the current events of the three cities that are health
+	// jurisdictions of their own, by the address that gave the county.
 	Cities map[string]int `json:"cities"`
 }
 
@@ -112,10 +112,8 @@ func (t *tally) holds(w *world, f *family, p *person, g *given, corrected bool) 
 			t.rows[r.bySite][1]++
 		}
 	}
-	if c := r.home.city[0]; place < numCounties && (c == 'B' || c == 'L' || c == 'P') {
-		if city, ok := dose.CityLHJ(w.counties[place].fips, r.home.city); ok {
-			t.cities[city]++
-		}
+	if city, ok := r.city(place, w); ok {
+		t.cities[city]++
 	}
 	if g.refused {
 		t.refused++
