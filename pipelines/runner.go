@@ -89,25 +89,25 @@ type Report struct {
 	Totals   Totals    `json:"totals"`
 }
 
-// Load loads the files of req, in order, then brings the warehouses up to
-// date. A file that can't be used does not stop the others; its error is in
-// the report and in the error returned.
-func (r *Runner) Load(ctx context.Context, req Request) (*Report, error) {
-	paths, errs := Expand(req.Paths)
-	if err := load.CheckRegistry(req.Registry); err != nil {
-		return nil, err
-	}
+// Load loads the files of the requests, in order, then brings the warehouses
+// up to date. A file that can't be used does not stop the others; its error is
+// in the report and in the error returned.
+func (r *Runner) Load(ctx context.Context, reqs ...Request) (*Report, error) {
 	if err := r.Recover(); err != nil {
 		return nil, err
 	}
+	items, errs, err := itemize(reqs)
+	if err != nil {
+		return nil, err
+	}
 	rep := &Report{Payloads: []Payload{}}
-	for i, path := range paths {
-		p, err := r.one(ctx, req, path, Count{Path: path, Payload: i + 1, Payloads: len(paths)})
+	for i, it := range items {
+		p, err := r.one(ctx, it.Request, it.path, Count{Path: it.path, Payload: i + 1, Payloads: len(items)})
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		if err != nil {
-			err = fmt.Errorf("%s: %w", path, err)
+			err = fmt.Errorf("%s: %w", it.path, err)
 			errs = append(errs, err)
 			p.Error = err.Error()
 		}
@@ -117,13 +117,32 @@ func (r *Runner) Load(ctx context.Context, req Request) (*Report, error) {
 		return nil, errors.Join(append(errs, err)...)
 	}
 	rep.sum()
-	for _, p := range rep.Payloads {
-		if p.Records > 0 && float64(p.Rejects) > req.Limit*float64(p.Records) {
-			errs = append(errs, fmt.Errorf("%s: %d of %d records were refused, more than the limit of %g %%; they are loaded but for these, see 'dosebook sql \"from reject\"' after the next release: %w",
-				p.Path, p.Rejects, p.Records, 100*req.Limit, dose.ErrRejects))
+	for i, p := range rep.Payloads {
+		if limit := items[i].Limit; float64(p.Rejects) > limit*float64(p.Records) {
+			errs = append(errs, fmt.Errorf("%s: %d of %d records were refused, more than the limit of %g %%; the others are loaded: %w",
+				p.Path, p.Rejects, p.Records, 100*limit, dose.ErrRejects))
 		}
 	}
 	return rep, errors.Join(errs...)
+}
+
+type item struct {
+	Request
+	path string
+}
+
+func itemize(reqs []Request) (items []item, errs []error, err error) {
+	for _, req := range reqs {
+		if err := load.CheckRegistry(req.Registry); err != nil {
+			return nil, nil, err
+		}
+		paths, bad := Expand(req.Paths)
+		errs = append(errs, bad...)
+		for _, p := range paths {
+			items = append(items, item{req, p})
+		}
+	}
+	return items, errs, nil
 }
 
 // Recover removes what a killed run left unfinished.
@@ -168,6 +187,14 @@ func (r *Runner) Follow(ctx context.Context, rep *Report) error {
 	if err != nil {
 		return err
 	}
+	return r.followAll(ctx, last, rep)
+}
+
+// FollowTo brings every warehouse up to a ledger position that is not before
+// its own.
+func (r *Runner) FollowTo(ctx context.Context, last int64) error { return r.followAll(ctx, last, nil) }
+
+func (r *Runner) followAll(ctx context.Context, last int64, rep *Report) error {
 	for _, w := range r.Warehouses {
 		if err := r.follow(ctx, w, last, rep); err != nil {
 			return err

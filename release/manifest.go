@@ -129,3 +129,22 @@ func (s Store) read(id string, name ...string) (*Manifest, error) {
 	}
 	return &m, nil
 }
+
+// ViewFiles returns the files behind each view of a release, for the text
+// queries/release_views.sql: the 58 counties and those outside, each event
+// once. The city jurisdictions' rows are their counties' too.
+func ViewFiles(root string) map[string][]string {
+	files := map[string][]string{}
+	for _, t := range []string{"county_day", "segment", "reject"} {
+		files[t] = []string{filepath.Join(root, t+".parquet")}
+	}
+	for _, p := range dose.Places() {
+		if _, county := dose.CountyByFIPS(string(p)); !county && p != dose.OutOfState && p != dose.UnknownCounty {
+			continue
+		}
+		for _, t := range []string{"dose_event", "dose", "recipient"} {
+			files[t] = append(files[t], filepath.Join(root, "counties", string(p), t+".parquet"))
+		}
+	}
+	return files
+}

@@ -244,7 +244,7 @@ func (w *writer) gather(p *rowsFor, i int, src *source) {
 
 // parallel runs f(0..n-1) on the workers.
 func (w *writer) parallel(ctx context.Context, n int, f func(i int) error) error {
-	g, ctx := errgroup.WithContext(ctx)
+	var g errgroup.Group
 	g.SetLimit(w.workers)
 	for i := range n {
 		if ctx.Err() != nil {
@@ -252,7 +252,10 @@ func (w *writer) parallel(ctx context.Context, n int, f func(i int) error) error
 		}
 		g.Go(func() error { return f(i) })
 	}
-	return errors.Join(g.Wait(), ctx.Err())
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return ctx.Err()
 }
 
 // spill writes the parts that fill a row group, then the fullest until the

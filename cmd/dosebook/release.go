@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dosebook/dosebook/dose"
+	"github.com/dosebook/dosebook/load/duckdb"
+	"github.com/dosebook/dosebook/release"
+)
+
+func releaseCommand(e *env) *cobra.Command {
+	c := &cobra.Command{Use: "release", Short: "Make and list releases"}
+	var asOf int64
+	build := &cobra.Command{
+		Use:   "build",
+		Short: "Make the files of all counties from what is loaded",
+		Long: `Make an immutable release: for each county its dose events, doses and
+recipients, and the tables around them, with a manifest of rows, bytes and
+SHA-256. The same ledger position built again is the same release, byte by
+byte. --as-of goes back to an earlier position.`,
+		Example: `  dosebook release build
+  dosebook release build --as-of 41 --json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			m, err := e.build(cmd.Context(), asOf)
+			if err != nil {
+				return err
+			}
+			if e.json {
+				return e.printJSON(m)
+			}
+			e.say("release %s: %d files, %s", m.ID, len(m.Files), m.Status)
+			return nil
+		},
+	}
+	build.Flags().Int64Var(&asOf, "as-of", 0, "ledger position (default: all that is loaded)")
+	list := &cobra.Command{
+		Use: "list", Short: "List the releases", Args: cobra.NoArgs,
+		Example: `  dosebook release list --json`,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return e.listReleases(cmd.Context()) },
+	}
+	show := &cobra.Command{
+		Use: "show [ID]", Short: "Show the manifest of a release, the newest by default", Args: cobra.MaximumNArgs(1),
+		Example: `  dosebook release show --json | jq '.files[] | select(.path | contains("06001"))'`,
+		RunE:    func(cmd *cobra.Command, args []string) error { return e.showRelease(cmd.Context(), args) },
+	}
+	c.AddCommand(build, list, show)
+	return c
+}
+
+// build makes the release of a ledger position, 0 for the newest. An earlier
+// one is made from a warehouse of its own, rebuilt from the lake.
+func (e *env) build(ctx context.Context, asOf int64) (m *release.Manifest, err error) {
+	b, err := e.openExisting(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer b.close()
+	err = e.writing(ctx, "release build", b, func(w *duckdb.DB) (err error) {
+		m, err = e.buildFrom(ctx, b, w, asOf)
+		return err
+	})
+	return m, err
+}
+
+func (e *env) buildFrom(ctx context.Context, b *book, w *duckdb.DB, asOf int64) (*release.Manifest, error) {
+	last, err := b.ledger.Position(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if asOf < 0 || asOf > last {
+		return nil, fmt.Errorf("--as-of %d: the ledger goes from 1 to %d: %w", asOf, last, dose.ErrNotFound)
+	}
+	if asOf == 0 || asOf == last {
+		asOf = last
+		if err := e.runner(b, w).Follow(ctx, nil); err != nil {
+			return nil, err
+		}
+	} else {
+		dir, err := os.MkdirTemp(b.dir, ".part-as-of-")
+		if err != nil {
+			return nil, err
+		}
+		defer os.RemoveAll(dir)
+		if w, err = e.warehouse(ctx, b, filepath.Join(dir, "warehouse.duckdb")); err != nil {
+			return nil, err
+		}
+		defer w.Close()
+		if err := e.runner(b, w).FollowTo(ctx, asOf); err != nil {
+			return nil, err
+		}
+	}
+	segments, err := b.segments(ctx, asOf)
+	if err != nil {
+		return nil, err
+	}
+	m, err := release.Build(ctx, b.store, b.lake, w, segments, release.Options{Workers: e.config.Workers,
+		Progress: func(done, total int64) { e.progress("county files: %d of %d rows", done, total) }})
+	e.progress("")
+	return m, err
+}
+
+func (e *env) listReleases(ctx context.Context) error {
+	b, err := e.openExisting(ctx)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	ids, err := b.store.List()
+	if err != nil {
+		return err
+	}
+	latest, _ := b.store.Latest() // none is fine
+	type row struct {
+		ID     string `json:"id"`
+		Seq    int64  `json:"ledger_seq"`
+		Status string `json:"status"`
+		Files  int    `json:"files"`
+		Latest bool   `json:"latest"`
+	}
+	rows := []row{}
+	for _, id := range ids {
+		m, err := b.store.Manifest(id)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, row{id, m.LedgerSeq, m.Status, len(m.Files), id == latest})
+	}
+	if e.json {
+		return e.printJSON(rows)
+	}
+	w := tabwriter.NewWriter(e.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "ID\tLEDGER\tSTATUS\tFILES\t")
+	for _, r := range rows {
+		mark := ""
+		if r.Latest {
+			mark = "latest"
+		}
+		fmt.Fprintf(w, "%s\t%d\t%s\t%d\t%s\n", r.ID, r.Seq, r.Status, r.Files, mark)
+	}
+	return w.Flush()
+}
+
+func (e *env) showRelease(ctx context.Context, args []string) error {
+	b, err := e.openExisting(ctx)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	id := ""
+	if len(args) > 0 {
+		id = args[0]
+	} else if id, err = b.store.Latest(); err != nil {
+		return err
+	}
+	m, err := b.store.Manifest(id)
+	if err != nil {
+		return err
+	}
+	if e.json {
+		return e.printJSON(m)
+	}
+	w := tabwriter.NewWriter(e.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "release %s, ledger position %d, %s\nROWS\tBYTES\tSHA-256\tFILE\n", m.ID, m.LedgerSeq, m.Status)
+	for _, f := range m.Files {
+		fmt.Fprintf(w, "%d\t%d\t%s…\t%s\n", f.Rows, f.Bytes, f.SHA256[:16], f.Path)
+	}
+	return w.Flush()
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dosebook/dosebook/dose"
+	"github.com/dosebook/dosebook/release"
+	"github.com/dosebook/dosebook/serve"
+)
+
+func serveCommand(e *env) *cobra.Command {
+	var listen string
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Let counties download their files",
+		Long: `Serve releases over HTTP. Every request is decided by the caller's grants, and
+entered in the audit before the first byte leaves. Files can be resumed
+(Range) and proven (ETag and Repr-Digest are the manifest's SHA-256).
+
+serve and ingest work side by side: readers read releases, never the warehouse.`,
+		Example: `  dosebook serve --listen 127.0.0.1:8080
+  curl -H "Authorization: Bearer $TOKEN" -OJ \
+    http://127.0.0.1:8080/api/v1/releases/latest/counties/06001/dose_event.csv.gz`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if listen == "" {
+				listen = e.config.Listen
+			}
+			b, err := e.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer b.close()
+			return e.serve(cmd.Context(), b, listen, nil)
+		},
+	}
+	c.Flags().StringVar(&listen, "listen", "", "address to listen on (default from the configuration, else 127.0.0.1:8080)")
+	return c
+}
+
+// serve listens until the context ends. ready, if not nil, is told the address.
+func (e *env) serve(ctx context.Context, b *book, listen string, ready func(addr string)) error {
+	l, err := net.Listen("tcp", listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w: %w", listen, err, dose.ErrInvalid)
+	}
+	h := serve.New(serve.Config{
+		Releases: b.store, Access: b.access, Made: filepath.Join(b.dir, "made"), Convert: release.Convert,
+		Log: slog.New(slog.NewJSONHandler(e.err, nil)), Now: e.now,
+	})
+	if ready == nil {
+		e.note("listening on http://%s", l.Addr())
+	} else {
+		ready(l.Addr().String())
+	}
+	return serve.Run(ctx, l, h)
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dosebook/dosebook/synth"
+)
+
+func synthCommand(e *env) *cobra.Command {
+	cfg := synth.Config{Defects: synth.DefaultDefects()}
+	c := &cobra.Command{
+		Use:   "synth DIR",
+		Short: "Write files of a synthetic registry, with the right answer beside them",
+		Long: `Write CVRS files of synthetic registries that look like California, and
+truth.json with the right answer: events, refusals and doses by county and
+day. The same seed gives the same bytes. No person in them is real.`,
+		Example: `  dosebook synth --rows 1000000 --seed 7 synthetic/`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			t, err := synth.Write(cmd.Context(), args[0], cfg, e.rows("writing synthetic files"))
+			if err != nil {
+				return err
+			}
+			if e.json {
+				return e.printJSON(t.Totals)
+			}
+			e.say("%d records in %d files; %d current events of %d people; truth.json has the right answer",
+				t.Totals.Records+t.Totals.RepeatedRecords, len(t.Files), t.Totals.Current, t.Totals.Recipients)
+			return nil
+		},
+	}
+	f := c.Flags()
+	f.IntVar(&cfg.Rows, "rows", 200_000, "events reported")
+	f.Uint64Var(&cfg.Seed, "seed", 1, "seed")
+	f.StringVar(&cfg.Through, "through", "", "last day (default 2023-12-31)")
+	f.StringSliceVar(&cfg.Registries, "registries", nil, "registries (default CAIR2,SDIR,RIDE)")
+	f.IntVar(&cfg.RowsPerFile, "rows-per-file", 0, "most rows of a file (default 200000)")
+	for _, d := range []struct {
+		name, text string
+		to         *float64
+	}{
+		{"repeat-rows", "share of rows that come again in a later file", &cfg.Defects.RepeatRows},
+		{"repeat-files", "share of files that come again under another name", &cfg.Defects.RepeatFiles},
+		{"updates", "share of events that are corrected", &cfg.Defects.Updates},
+		{"deletes", "share of events that are deleted", &cfg.Defects.Deletes},
+		{"late-files", "share of files delivered after newer ones", &cfg.Defects.LateFiles},
+		{"unusable", "share of rows that must be refused", &cfg.Defects.Unusable},
+		{"soft", "share of rows with lesser problems", &cfg.Defects.Soft},
+	} {
+		f.Float64Var(d.to, d.name, *d.to, d.text)
+	}
+	return c
+}
+
+// rows shows progress in rows, a few times a second.
+func (e *env) rows(what string) func(done, total int64) {
+	var shown time.Time
+	return func(done, total int64) {
+		now := e.now()
+		if done < total && now.Sub(shown) < 100*time.Millisecond {
+			return
+		}
+		shown = now
+		if done >= total {
+			e.progress("")
+			return
+		}
+		e.progress("%s: %d of %d rows", what, done, total)
+	}
+}
