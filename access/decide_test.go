@@ -153,6 +153,12 @@ func TestDecideFailsClosed(t *testing.T) {
 	}
 }
 
+func TestCoversNoStateRows(t *testing.T) {
+	if g := live(Epi, dose.Identified, "06003", "OOS"); g.Covers("OOS") || g.Covers("UNK") || g.Covers("") || !g.Covers("06003") {
+		t.Error("a list of places covers rows without a county")
+	}
+}
+
 func TestHome(t *testing.T) {
 	for _, c := range []struct {
 		places []dose.Place

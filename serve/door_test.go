@@ -167,6 +167,18 @@ func TestAuditComesBeforeBytes(t *testing.T) {
 	refused(t, w.get(file("06037", "dose.csv"), token), 403)
 }
 
+func TestDamagedGrantIsARefusal(t *testing.T) {
+	w := newWorld(t)
+	token := w.user("steward", access.Steward, dose.Identified)
+	for _, change := range []string{"role = 'root'", "role = 'steward', places = 'everything'"} {
+		if _, err := w.db.Exec("update access_grant set " + change); err != nil {
+			t.Fatal(err)
+		}
+		refused(t, w.get(file("06019", "dose.parquet"), token), 403)
+		refused(t, w.get(base, token), 403)
+	}
+}
+
 func TestControlDatabaseGone(t *testing.T) {
 	w := newWorld(t)
 	token := w.user("epi", access.Epi, dose.Identified, "06019")
@@ -184,9 +196,10 @@ func TestDamagedFilesAreNotSent(t *testing.T) {
 	w.write(parquet, content(id, "06019", "dose")[:50])
 	refused(t, w.get(file("06019", "dose.parquet"), token), 500)
 	refused(t, w.get(file("06019", "dose.csv"), token), 500)
-	// A link that leads to another county.
-	path := filepath.Join(w.dir, parquet)
-	if err := errors.Join(os.Remove(path), os.Symlink(filepath.Join(w.dir, "control.db"), path)); err != nil {
+	// A link out of the releases, to a file of the same size.
+	path, out := filepath.Join(w.dir, parquet), filepath.Join(w.dir, "out")
+	w.write("out", content(id, "06037", "dose"))
+	if err := errors.Join(os.Remove(path), os.Symlink(out, path)); err != nil {
 		t.Fatal(err)
 	}
 	refused(t, w.get(file("06019", "dose.parquet"), token), 500)

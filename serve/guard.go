@@ -92,7 +92,7 @@ func (s *server) guard(mux *http.ServeMux) http.Handler {
 			}
 			s.log(rec, r, s.Now().Sub(began).Milliseconds(), v != nil)
 			if v != nil {
-				panic(v)
+				panic(http.ErrAbortHandler)
 			}
 		}()
 		harden(rec.Header())

@@ -2,11 +2,9 @@ package serve
 
 import (
 	_ "embed"
-	"fmt"
 	"net/http"
 
 	"github.com/dosebook/dosebook/access"
-	"github.com/dosebook/dosebook/dose"
 )
 
 //go:embed home.html
@@ -46,13 +44,10 @@ func (s *server) ready(r *http.Request) error {
 	return err
 }
 
-// dictionary sends the data dictionary to whoever has a token: it holds no
+// columns sends the data dictionary to whoever has a token: it holds no
 // record, so no grant is asked for.
-func (s *server) dictionary(w http.ResponseWriter, r *http.Request, _ access.Principal) error {
-	if len(s.Dictionary) == 0 {
-		return fmt.Errorf("this server has no dictionary; see docs/DATA.md: %w", dose.ErrNotFound)
-	}
-	return page(w, r, "text/markdown; charset=utf-8", s.Dictionary)
+func (s *server) columns(w http.ResponseWriter, r *http.Request, _ access.Principal) error {
+	return page(w, r, "text/markdown; charset=utf-8", s.dictionary)
 }
 
 func page(w http.ResponseWriter, r *http.Request, mediaType string, text []byte) error {

@@ -10,7 +10,7 @@ func (s *server) routes() *http.ServeMux {
 	mux.Handle("GET /{$}", open(s.home))
 	mux.Handle("GET /healthz", open(s.healthz))
 	mux.Handle("GET /readyz", open(s.readyz))
-	mux.Handle("GET /api/v1/dictionary", s.signedIn(s.dictionary))
+	mux.Handle("GET /api/v1/dictionary", s.signedIn(s.columns))
 	mux.Handle("GET /api/v1/releases", s.signedIn(s.listReleases))
 	mux.Handle("GET /api/v1/releases/{id}", s.signedIn(s.showRelease))
 	mux.Handle("GET /api/v1/releases/{id}/manifest.json", s.signedIn(s.manifest))

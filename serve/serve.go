@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/dosebook/dosebook/access"
+	"github.com/dosebook/dosebook/dose"
 	"github.com/dosebook/dosebook/release"
 )
 
@@ -21,21 +22,22 @@ type ConvertFunc func(ctx context.Context, src, dst, format string) (rows int64,
 // Config is what a server needs. Releases, Access, Made and Convert must be
 // set; zero means the default elsewhere.
 type Config struct {
-	Releases   release.Store
-	Access     *access.Store
-	Made       string // folder for the formats that are made when asked
-	Convert    ConvertFunc
-	Dictionary []byte           // Markdown; without it /api/v1/dictionary is not found
-	Log        *slog.Logger     // default: nowhere
-	Now        func() time.Time // default: the clock
-	Downloads  int              // at once for one user; default 16
-	Builds     int              // at once for all; default 2
+	Releases  release.Store
+	Access    *access.Store
+	Made      string // folder for the formats that are made when asked
+	Convert   ConvertFunc
+	Log       *slog.Logger     // default: nowhere
+	Now       func() time.Time // default: the clock
+	Downloads int              // at once for one user; default 16
+	Builds    int              // at once for all; default 2
 }
 
 type server struct {
 	Config
-	made  *maker
-	limit *limiter
+	made       *maker
+	limit      *limiter
+	statuses   statuses
+	dictionary []byte
 }
 
 // New returns the handler for all routes.
@@ -53,9 +55,11 @@ func New(c Config) http.Handler {
 		c.Builds = 2
 	}
 	s := &server{
-		Config: c,
-		made:   &maker{dir: c.Made, convert: c.Convert, slots: make(chan struct{}, c.Builds), running: make(map[string]*build)},
-		limit:  &limiter{most: c.Downloads, now: make(map[string]int)},
+		Config:     c,
+		made:       &maker{dir: c.Made, convert: c.Convert, slots: make(chan struct{}, c.Builds), running: make(map[string]*build)},
+		limit:      &limiter{most: c.Downloads, now: make(map[string]int)},
+		statuses:   statuses{known: make(map[string]status)},
+		dictionary: []byte(dose.DataDictionary()),
 	}
 	return s.guard(s.routes())
 }
