@@ -102,3 +102,33 @@ func stringsOf(n int, at func(i int) string) *array.String {
 	defer d.Release()
 	return array.NewStringData(d)
 }
+
+// takeStrings copies the given rows, run by run: few are missing.
+func takeStrings(a *array.String, rows []int32) *array.String {
+	offsets := make([]int32, len(rows)+1)
+	var text []byte
+	if len(rows) > 0 {
+		from, values := a.ValueOffsets(), a.ValueBytes()
+		text = make([]byte, 0, len(values))
+		for i := 0; i < len(rows); {
+			j := i + 1
+			for j < len(rows) && rows[j] == rows[j-1]+1 {
+				j++
+			}
+			start, end := from[rows[i]]-from[0], from[rows[j-1]+1]-from[0]
+			shift := int32(len(text)) - start - from[0]
+			text = append(text, values[start:end]...)
+			for ; i < j; i++ {
+				offsets[i+1] = from[rows[i]+1] + shift
+			}
+		}
+	}
+	var bits *memory.Buffer
+	nulls := 0
+	if a.NullN() > 0 {
+		bits, nulls = validity(len(rows), func(i int) bool { return a.IsValid(int(rows[i])) })
+	}
+	d := array.NewData(arrow.BinaryTypes.String, len(rows), []*memory.Buffer{bits, bytesOf(offsets), memory.NewBufferBytes(text)}, nil, nulls, 0)
+	defer d.Release()
+	return array.NewStringData(d)
+}

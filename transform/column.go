@@ -118,6 +118,7 @@ func (c *column) bindDict(a *array.Dictionary, idx *array.Int32, dict *array.Str
 	c.codes = resize(c.codes, n)
 	if a.NullN() == n {
 		clear(c.codes) // whatever the dictionary holds, nothing points at it
+		c.same = a
 		return
 	}
 	to, values := c.distinct(dict)
@@ -146,8 +147,9 @@ func (c *column) distinct(dict *array.String) (to []int32, values []string) {
 	if !changed {
 		return to, nil
 	}
-	at := map[string]int32{"": 0}
-	values = []string{}
+	at := make(map[string]int32, len(to)+1)
+	at[""] = 0
+	values = make([]string, 0, len(to))
 	for e := range to {
 		s := ""
 		if dict.IsValid(e) {
@@ -245,30 +247,28 @@ func (c *column) flatten(idx *array.Int32, dict *array.String, n int) {
 
 // take leaves the given rows, which are in rising order.
 func (c *column) take(rows []int32) {
-	c.same = nil
-	if c.long {
+	switch {
+	case c.long:
 		old := c.text
-		c.text = stringsOf(len(rows), func(i int) string {
-			if old.IsNull(int(rows[i])) {
-				return ""
-			}
-			return old.Value(int(rows[i]))
-		})
+		c.same, c.text = nil, takeStrings(old, rows)
 		old.Release()
-		return
+	case c.codes == nil: // line
+	case c.dict == nil:
+		c.codes = c.codes[:len(rows)]
+	default:
+		c.same = nil
+		for to, from := range rows {
+			c.codes[to] = c.codes[from]
+		}
+		c.codes = c.codes[:len(rows)]
 	}
-	if c.codes == nil {
-		return // line
-	}
-	for to, from := range rows {
-		c.codes[to] = c.codes[from]
-	}
-	c.codes = c.codes[:len(rows)]
 }
 
 // array returns the cleaned column; the caller releases it.
 func (c *column) array() arrow.Array {
 	switch {
+	case c.same != nil && c.same.Len() != c.len(): // all null, so its head will do
+		return array.NewSlice(c.same, 0, int64(c.len()))
 	case c.same != nil:
 		c.same.Retain()
 		return c.same
@@ -281,4 +281,11 @@ func (c *column) array() arrow.Array {
 		return dictionary(c.codes, empty)
 	}
 	return dictionary(c.codes, c.dict)
+}
+
+func (c *column) len() int {
+	if c.long {
+		return c.text.Len()
+	}
+	return len(c.codes)
 }
