@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/dosebook/dosebook/dose"
@@ -32,6 +33,11 @@ func outcomes(t *testing.T, rows []row, w way, size int) map[int64]outcome {
 		raw.Release()
 		if got := int(res.Events.NumRows()) + len(res.Rejects); got != len(part) || int64(res.Events.Schema().NumFields()) != res.Events.NumCols() {
 			t.Fatalf("%d rows became %d", len(part), got)
+		}
+		for i, a := range res.Events.Columns() {
+			if a.Len() != int(res.Events.NumRows()) || !arrow.TypeEqual(a.DataType(), res.Events.Schema().Field(i).Type) {
+				t.Fatalf("%s has %d rows of %s", res.Events.ColumnName(i), a.Len(), a.DataType())
+			}
 		}
 		for _, r := range res.Rejects {
 			if want := int64(from + 2 + int(r.Row)); r.Line != want {
