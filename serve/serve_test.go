@@ -65,8 +65,8 @@ func newWorld(t testing.TB) *world {
 		},
 		Log: slog.New(slog.NewTextHandler(w.log, nil)), Now: func() time.Time { return w.now },
 	}
-	w.release(id, release.Ready)
-	w.release(held, release.Held)
+	w.release(id, release.Ready, dose.Places()...)
+	w.release(held, release.Held, "06019")
 	w.write("releases/latest", []byte(id))
 	w.h = New(w.cfg)
 	return w
@@ -94,14 +94,14 @@ func content(id, place, table string) []byte {
 	return []byte("PAR1 rows of <" + place + "> table " + table + " in " + id + " " + strings.Repeat("x", 200) + " PAR1")
 }
 
-func (w *world) release(id, status string) {
+func (w *world) release(id, status string, places ...dose.Place) {
 	root := release.Manifest{ID: id, LedgerSeq: 42, Schema: 1, Status: status}
 	put := func(m *release.Manifest, path string, b []byte) {
 		sum := sha256.Sum256(b)
 		m.Files = append(m.Files, release.File{Path: path, Bytes: int64(len(b)), SHA256: hex.EncodeToString(sum[:]), Rows: 3})
 		w.write("releases/"+id+"/"+path, b)
 	}
-	for _, place := range dose.Places() {
+	for _, place := range places {
 		m := release.Manifest{ID: id, LedgerSeq: 42, Schema: 1, Status: status, Place: string(place)}
 		for _, table := range []string{"dose_event", "dose", "recipient"} {
 			put(&m, "counties/"+string(place)+"/"+table+".parquet", content(id, string(place), table))
