@@ -30,7 +30,7 @@ func (r *Runner) one(ctx context.Context, req Request, path string, c Count) (Pa
 	p.SHA256 = sha
 	a := Arrival{SHA256: sha, Bytes: size, Registry: req.Registry, Action: req.Action, Name: filepath.Base(path), At: r.Now()}
 	if t, _, ok := extract.ParseName(a.Name); ok {
-		a.SourceTime = t.UnixMicro()
+		a.SourceTime = t.UnixMicro() + rank[req.Action]
 	}
 	p.Segment, p.Duplicate, err = r.Ledger.Arrive(ctx, a)
 	if err != nil || p.Duplicate {
@@ -47,6 +47,11 @@ func (r *Runner) one(ctx context.Context, req Request, path string, c Count) (Pa
 	p.Format, p.Records, p.Events, p.Rejects, p.seq = k.Format, k.Records, k.Rows, k.Rejects, k.Seq
 	return p, nil
 }
+
+// rank orders files of the same day and number, in microseconds: what a sender
+// adds, updates and deletes under one number is meant in that order, whichever
+// file arrives first.
+var rank = map[string]int64{"A": 0, "U": 1, "D": 2}
 
 // segment decodes the kept payload into a segment of the lake and fills in
 // what the ledger needs to know of it.
