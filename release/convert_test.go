@@ -131,6 +131,14 @@ func randomRows(r *rand.Rand, n int) [][]any {
 	return rows
 }
 
+// seeds is how many random files a test tries: fewer under -short.
+func seeds(n uint64) uint64 {
+	if testing.Short() {
+		return n / 4
+	}
+	return n
+}
+
 // wantText is what a cell must read as.
 func wantText(c dose.Column, v any) string {
 	switch {
@@ -146,7 +154,7 @@ func wantText(c dose.Column, v any) string {
 }
 
 func TestCSVReadsBack(t *testing.T) {
-	for seed := range uint64(20) {
+	for seed := range seeds(20) {
 		rows := randomRows(rand.New(rand.NewPCG(seed, 1)), 1+int(seed)*37)
 		src := writeParquet(t, oneOfEach, rows, 1+int(seed)*23)
 		for _, format := range []string{CSV, CSVGz} {
@@ -169,7 +177,7 @@ func TestCSVReadsBack(t *testing.T) {
 }
 
 func TestNDJSONReadsBack(t *testing.T) {
-	for seed := range uint64(10) {
+	for seed := range seeds(10) {
 		rows := randomRows(rand.New(rand.NewPCG(seed, 2)), 1+int(seed)*41)
 		rows[0] = make([]any, len(oneOfEach)) // all null
 		src := writeParquet(t, oneOfEach, rows, 1+int(seed)*31)
