@@ -2,10 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"runtime/debug"
+	"runtime/pprof"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,6 +19,7 @@ import (
 // env is what every command shares: the global flags and where output goes.
 type env struct {
 	data, configFile string
+	profile          string
 	json             bool
 	config           config
 	out, err         io.Writer
@@ -44,8 +47,9 @@ EXIT STATUS
 		SilenceUsage:  true,
 		Version:       version(),
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			return e.readConfig(cmd)
+			return errors.Join(e.readConfig(cmd), e.startProfile())
 		},
+		PersistentPostRun: func(*cobra.Command, []string) { pprof.StopCPUProfile() },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return fmt.Errorf("unknown command %q; see 'dosebook --help': %w", args[0], dose.ErrInvalid)
@@ -63,11 +67,25 @@ EXIT STATUS
 	f.StringVar(&e.data, "data", "", "data directory (default $DOSEBOOK_DATA, else ./dosebook-data)")
 	f.StringVar(&e.configFile, "config", "", "configuration `FILE` (YAML)")
 	f.BoolVar(&e.json, "json", false, "machine output on stdout, nothing else there")
+	f.StringVar(&e.profile, "cpuprofile", "", "write a CPU profile to `FILE`")
+	_ = f.MarkHidden("cpuprofile") // for developers: see bench/README.md
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(demoCommand(e), ingestCommand(e), releaseCommand(e), serveCommand(e), sqlCommand(e),
 		accessCommand(e), auditCommand(e), verifyCommand(e), synthCommand(e), warehouseCommand(e), configCommand(e))
 	usageErrors(root)
 	return root
+}
+
+// startProfile starts the CPU profile that was asked for, if any.
+func (e *env) startProfile() error {
+	if e.profile == "" {
+		return nil
+	}
+	f, err := os.Create(e.profile)
+	if err != nil {
+		return fmt.Errorf("profile: %w: %w", err, dose.ErrInvalid)
+	}
+	return pprof.StartCPUProfile(f)
 }
 
 // usageErrors gives wrong numbers of arguments the exit code for wrong usage.
