@@ -59,8 +59,8 @@ func lake() []Column {
 	return []Column{
 		{Name: "source_time", Type: Time, Stage: Lake, Source: "HL7 MSH-7", Meaning: "When the record was sent, where the record itself says so; else the payload's time counts."},
 		{Name: "tombstone", Type: Bool, Stage: Lake, Source: "HL7 RXA-21", Meaning: "True when the record deletes its event."},
-		{Name: "event_key", Type: Big, Stage: Lake, Source: "dosebook", Meaning: "64-bit key of (registry, vax_event_id): a label, never used to find equal events."},
-		{Name: "recip_key", Type: Big, Stage: Lake, Source: "dosebook", Meaning: "64-bit key of (registry, recip_id)."},
+		{Name: "event_key", Type: Big, Stage: Lake, Source: "dosebook", Meaning: "63-bit key of (registry, vax_event_id): a label, never used to find equal events."},
+		{Name: "recip_key", Type: Big, Stage: Lake, Source: "dosebook", Meaning: "63-bit key of (registry, recip_id)."},
 		{Name: "name_key", Type: Big, Stage: Lake, Source: "CDPH bridge rule", Meaning: "64-bit key of folded first name, last name, date of birth; null when one is missing or a placeholder."},
 		{Name: "lot_key", Type: Int, Stage: Lake, Source: "dosebook", Meaning: "32-bit key of the folded lot."},
 		{Name: "org_key", Type: Int, Stage: Lake, Source: "dosebook", Meaning: "32-bit key of the folded site name and organisation."},

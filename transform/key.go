@@ -14,13 +14,13 @@ import (
 // of which. A key is a label for joins; that two rows are equal is only ever
 // found by their text (event), or by more than one key (people, doses).
 
-// eventKey is xxh3(registry, NUL, vax_event_id).
+// eventKey is xxh3(registry, NUL, vax_event_id) without its lowest bit.
 func (m *Mapper) eventKey() arrow.Array {
 	out := m.idKeys(m.cols[rawEventID].text, nil)
 	return numbers(arrow.PrimitiveTypes.Int64, out, nil, 0)
 }
 
-// recipKey is xxh3(registry, NUL, recip_id); without a recip_id the event's.
+// recipKey is xxh3(registry, NUL, recip_id) without its lowest bit; without a recip_id the event's.
 func (m *Mapper) recipKey() arrow.Array {
 	out := m.idKeys(m.cols[rawRecipID].text, m.cols[rawEventID].text)
 	return numbers(arrow.PrimitiveTypes.Int64, out, nil, 0)
@@ -46,7 +46,7 @@ func (m *Mapper) idKeys(ids, or *array.String) []int64 {
 			from = or
 		}
 		buf = append(buf[:head], from.Value(i)...)
-		out[i] = int64(xxh3.Hash(buf))
+		out[i] = int64(xxh3.Hash(buf) >> 1) // 63 bits: people and doses are named by it
 	}
 	m.key = buf
 	return out
