@@ -21,8 +21,9 @@ import (
 )
 
 const (
-	// defaultBlock holds about 55,000 rows. Measured with 300-byte rows on one
-	// core: see BenchmarkBlockSize.
+	// defaultBlock holds about 55,000 rows of 300 bytes. BenchmarkBlockSize on one
+	// core: 1.3 million rows/s at 1 to 8 MB, 1.2 at 16, 0.9 to 1.2 at 32; larger
+	// blocks make fewer dictionaries and larger row groups for those who follow.
 	defaultBlock = 16 << 20
 	maxBlock     = 1 << 30  // positions in a block are 32 bits
 	maxLine      = 1 << 20  // longer lines are rejects (dose.LineTooLong)

@@ -100,7 +100,7 @@ func TestGeneratedAsPlainly(t *testing.T) {
 // messy makes text with everything a line can have wrong.
 func messy(rnd *rand.Rand, lines int) []byte {
 	cells := []string{"", "", "a", "A long cell with more than sixteen bytes", "x\ry", `"quoted"`, `""`, `"in ""side"" it"`, `"Drive" in "Thru"`,
-		`"A long quoted cell with ""more"" than 16"`, "Jos\xe9", "\x80\x81 na\xefve long windows cell", "José", " pad ", "exactly16bytes!!", "7 bytes", "8 bytes!", `"`, "\x01"}
+		`"A long quoted cell with ""more"" than 16"`, "Jos\xe9", "\x80\x81 na\xefve long windows cell", "José", " pad ", "\x0b", "\x08x\x0c", "exactly16bytes!!", "7 bytes", "8 bytes!", `"`, "\x01"}
 	ends := []string{"\n", "\n", "\r\n"}
 	var b bytes.Buffer
 	b.WriteString(headerLine() + "\tother\r\n")
