@@ -56,9 +56,38 @@ func (r *Reader) setup(ctx context.Context, name string, files map[string][]stri
 	return nil
 }
 
+// reads refuses all but one SELECT, or what DuckDB reads as one: FROM, VALUES,
+// DESCRIBE, SUMMARIZE, SHOW. The folders alone do not protect what they hold:
+// DuckDB lets a COPY write wherever it may read. In brackets only a query
+// parses, so that nothing else is as much as bound.
+func (r *Reader) reads(ctx context.Context, query string) error {
+	conn, err := r.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return conn.Raw(func(c any) error {
+		d, ok := c.(*duckdriver.Conn)
+		if !ok {
+			return fmt.Errorf("the driver's connection is a %T", c)
+		}
+		statement, err := d.Prepare("from (" + plain(query) + "\n)") // refuses several statements, and runs none
+		if err != nil {
+			return fmt.Errorf("a release is read with one SELECT: %w: %w", err, dose.ErrInvalid)
+		}
+		return statement.Close()
+	})
+}
+
+// plain is a query without the semicolon at its end.
+func plain(query string) string { return strings.TrimRight(query, "; \t\r\n") }
+
 // Query runs a query. Its errors are of kind dose.ErrInvalid: the text is the
 // reader's own.
 func (r *Reader) Query(ctx context.Context, query string) (*sql.Rows, error) {
+	if err := r.reads(ctx, query); err != nil {
+		return nil, err
+	}
 	rows, err := r.db.QueryContext(ctx, query)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", err, dose.ErrInvalid)
@@ -68,7 +97,10 @@ func (r *Reader) Query(ctx context.Context, query string) (*sql.Rows, error) {
 
 // Export writes the rows of a query to a Parquet file in one of the folders.
 func (r *Reader) Export(ctx context.Context, query, path string) error {
-	_, err := r.db.ExecContext(ctx, "copy ("+strings.TrimRight(strings.TrimSpace(query), ";")+") to "+quote(path)+" (format parquet, compression zstd)")
+	if err := r.reads(ctx, query); err != nil {
+		return err
+	}
+	_, err := r.db.ExecContext(ctx, "copy ("+plain(query)+"\n) to "+quote(path)+" (format parquet, compression zstd)")
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, dose.ErrInvalid)
 	}
