@@ -42,7 +42,11 @@ func issueBatch(issues []dose.Issue, base int64) arrow.RecordBatch {
 		line.Append(i.Line)
 		appendText(code, rule.Code)
 		appendText(severity, rule.Severity.String())
-		appendText(field, names[i.Field].Name)
+		if i.Field == dose.NoField {
+			field.AppendNull()
+		} else {
+			appendText(field, names[i.Field].Name)
+		}
 	}
 	return b.NewRecordBatch()
 }

@@ -248,7 +248,10 @@ func (b *builder) export(ctx context.Context, query, path string, replace ...str
 	if err != nil {
 		return err
 	}
-	return b.warehouse.Export(ctx, strings.NewReplacer(replace...).Replace(text), path)
+	if err := b.warehouse.Export(ctx, strings.NewReplacer(replace...).Replace(text), path); err != nil {
+		return err
+	}
+	return os.Chmod(path, 0o600)
 }
 
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

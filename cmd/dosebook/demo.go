@@ -18,6 +18,7 @@ import (
 	"github.com/dosebook/dosebook/dose"
 	"github.com/dosebook/dosebook/load/duckdb"
 	"github.com/dosebook/dosebook/pipelines"
+	sqltext "github.com/dosebook/dosebook/sql"
 	"github.com/dosebook/dosebook/synth"
 )
 
@@ -178,8 +179,11 @@ func (e *env) compare(ctx context.Context, b *book, id string, truth *synth.Trut
 	}
 	defer os.RemoveAll(tmp)
 	defer r.Close()
-	rows, err := r.Query(ctx, `select county_fips, administered_date, total_doses, pfizer_doses, moderna_doses, jj_doses,
-		at_least_one_dose, fully_vaccinated from county_day where county_fips not in ('CA', 'ALL')`)
+	query, err := sqltext.Text("queries/demo_county_day.sql")
+	if err != nil {
+		return nil, err
+	}
+	rows, err := r.Query(ctx, query)
 	if err != nil {
 		return nil, err
 	}

@@ -58,7 +58,9 @@ func messages(err error) []string {
 		for _, kind := range []error{dose.ErrInvalid, dose.ErrNotFound, dose.ErrDenied, dose.ErrRejects, dose.ErrLocked, dose.ErrHeld} {
 			line = strings.TrimSuffix(line, ": "+kind.Error())
 		}
-		out = append(out, line)
+		if line != "" {
+			out = append(out, line)
+		}
 	}
 	return out
 }
