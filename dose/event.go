@@ -58,6 +58,7 @@ func derived() []Column {
 func lake() []Column {
 	return []Column{
 		{Name: "source_time", Type: Time, Stage: Lake, Source: "HL7 MSH-7", Meaning: "When the record was sent, where the record itself says so; else the payload's time counts."},
+		{Name: "action", Stage: Lake, Source: "HL7 RXA-21", Meaning: "A, U, D as sent with the record; null where only the file says it."},
 		{Name: "tombstone", Type: Bool, Stage: Lake, Source: "HL7 RXA-21", Meaning: "True when the record deletes its event."},
 		{Name: "event_key", Type: Big, Stage: Lake, Source: "dosebook", Meaning: "63-bit key of (registry, vax_event_id): a label, never used to find equal events."},
 		{Name: "recip_key", Type: Big, Stage: Lake, Source: "dosebook", Meaning: "63-bit key of (registry, recip_id)."},

@@ -125,8 +125,6 @@ func bornAfter(dob, day date) bool {
 	return a > b
 }
 
-const firstDose = 18610 // 2020-12-14
-
 // beforeEUA tells whether the whole of the date lies before California's
 // first day of doses (CDPH published table).
 func beforeEUA(d date) bool {

@@ -76,7 +76,8 @@ func rawColumn(mem memory.Allocator, c dose.Column, rows []row, w way, first int
 	if w == withNulls && empty {
 		return array.NewNull(len(rows))
 	}
-	add, b := func(string) {}, array.Builder(nil)
+	var add func(string)
+	var b array.Builder
 	if w == allPlain || w != allDict && c.Type == dose.LongTxt {
 		sb := array.NewStringBuilder(mem)
 		add, b = sb.Append, sb
