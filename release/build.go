@@ -48,8 +48,8 @@ type Options struct {
 	Progress func(done, total int64)
 }
 
-// Build makes the release of the warehouse's ledger position and makes it the
-// latest. segments are all segments up to there, in ledger order, with the
+// Build makes the release of the warehouse's ledger position, and makes it the
+// latest unless that is a newer position's. segments are all segments up to there, in ledger order, with the
 // source time that counts. A release that is there already is returned as it
 // is. The caller holds the lease.
 func Build(ctx context.Context, store Store, lake load.Lake, w Warehouse, segments []Segment, o Options) (_ *Manifest, err error) {
@@ -62,12 +62,12 @@ func Build(ctx context.Context, store Store, lake load.Lake, w Warehouse, segmen
 		return nil, fmt.Errorf("nothing has been loaded yet; run 'dosebook ingest': %w", dose.ErrNotFound)
 	}
 	id := identify(seq, segments)
-	if m, err := store.Manifest(id); err == nil {
-		return m, store.Promote(id)
-	} else if !errors.Is(err, dose.ErrNotFound) {
+	if err := durable.Sweep(store.Dir); err != nil {
 		return nil, err
 	}
-	if err := durable.Sweep(store.Dir); err != nil {
+	if m, err := store.Manifest(id); err == nil {
+		return m, store.advance(m)
+	} else if !errors.Is(err, dose.ErrNotFound) {
 		return nil, err
 	}
 	folder, err := durable.MkdirPart(filepath.Join(store.Dir, id))
@@ -86,7 +86,23 @@ func Build(ctx context.Context, store Store, lake load.Lake, w Warehouse, segmen
 	if err := folder.Commit(); err != nil {
 		return nil, err
 	}
-	return m, store.Promote(id)
+	return m, store.advance(m)
+}
+
+// advance makes a release the latest, unless the latest is of a newer ledger
+// position: who looks back with --as-of must not send the counties back.
+func (s Store) advance(m *Manifest) error {
+	now, err := s.Latest()
+	if err == nil {
+		var latest *Manifest
+		if latest, err = s.Manifest(now); err == nil && latest.LedgerSeq > m.LedgerSeq {
+			return nil
+		}
+	}
+	if err != nil && !errors.Is(err, dose.ErrNotFound) {
+		return err
+	}
+	return s.Promote(m.ID)
 }
 
 // identify names a release by its ledger position and all that it is made of.

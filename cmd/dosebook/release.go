@@ -54,6 +54,9 @@ byte. --as-of goes back to an earlier position.`,
 	return c
 }
 
+// asOfPrefix starts the folders of warehouses that are built to look back.
+const asOfPrefix = ".part-as-of-"
+
 // build makes the release of a ledger position, 0 for the newest. An earlier
 // one is made from a warehouse of its own, rebuilt from the lake.
 func (e *env) build(ctx context.Context, asOf int64) (m *release.Manifest, err error) {
@@ -83,7 +86,7 @@ func (e *env) buildFrom(ctx context.Context, b *book, w *duckdb.DB, asOf int64) 
 			return nil, err
 		}
 	} else {
-		dir, err := os.MkdirTemp(b.dir, ".part-as-of-")
+		dir, err := os.MkdirTemp(b.dir, asOfPrefix)
 		if err != nil {
 			return nil, err
 		}

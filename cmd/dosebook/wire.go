@@ -76,12 +76,24 @@ func (e *env) writing(ctx context.Context, command string, b *book, f func(*duck
 		return err
 	}
 	defer func() { err = errors.Join(err, lease.Release()) }()
+	if err := b.sweep(); err != nil {
+		return err
+	}
 	w, err := e.warehouse(ctx, b, filepath.Join(b.dir, "warehouse.duckdb"))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
 	return f(w)
+}
+
+// sweep removes the warehouses that killed looks back (--as-of) left behind.
+func (b *book) sweep() error {
+	left, err := filepath.Glob(filepath.Join(b.dir, asOfPrefix+"*"))
+	for _, dir := range left {
+		err = errors.Join(err, os.RemoveAll(dir))
+	}
+	return err
 }
 
 func (e *env) warehouse(ctx context.Context, b *book, path string) (*duckdb.DB, error) {
