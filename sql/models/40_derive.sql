@@ -6,7 +6,9 @@ select distinct recip from (
   union all
   select recip from event where place >= {first_place}
   union all
-  select recip from event where event_key in (select event_key from retimed_key)) t;
+  select recip from event where event_key in (select event_key from retimed_key)
+  union all -- known for longer now, which breaks ties
+  select recip from judged where prior and v = versions and first_born < born) t;
 
 delete from derived where person_id in (select recip from touched);
 
