@@ -36,12 +36,12 @@ func (c *expiring) Done() <-chan struct{} {
 // Random sets share a log: none sees the others, because registries and keys
 // are their own, and a few calls do for all. A registry's sets share the files'
 // times and actions.
-const registries, setsPerRegistry = 8, 6
+const registries, setsPerRegistry = 6, 9
 
 // random: any set of small payloads with few keys gives the same state and the
 // same effects, however the ledger is cut into calls.
 func (s suite) random(t *testing.T) {
-	logs := 5 // 240 sets
+	logs := 4 // 216 sets
 	if testing.Short() {
 		logs = 1
 	}
@@ -105,7 +105,7 @@ func kinds(l *Log, ends []int64) []int64 {
 func randomLog(t *testing.T, rng *rand.Rand) (l *Log, rounds []int64) {
 	l = NewLog(filepath.Join(t.TempDir(), "lake"))
 	own := make([][]int64, registries)
-	for range 6 {
+	for range 5 {
 		for i := range own {
 			registry := fmt.Sprintf("REG%d", i)
 			switch {
