@@ -42,7 +42,9 @@ type Warehouse interface {
 	Position(ctx context.Context) (int64, error)
 	// Apply applies entries in one transaction, together with the position.
 	// After an error the warehouse is as before. known holds every segment
-	// up to the last of entries: a retime needs to read old ones again.
+	// up to the last of entries: a retime needs to read old ones again. The
+	// state depends on the entries alone; effects are told with the times in
+	// known, so the runner puts no retime behind a segment in one call.
 	Apply(ctx context.Context, entries, known []Entry) ([]Effect, error)
 	Close() error
 }

@@ -59,7 +59,7 @@ func (l *Ledger) Arrive(ctx context.Context, a Arrival) (segment string, known b
 		if a.SourceTime != 0 {
 			source = a.SourceTime
 		}
-		if err := exec(ctx, tx, "ledger_name_insert", a.SHA256, a.Registry, a.Name, source, a.At.UnixMicro()); err != nil {
+		if err := exec(ctx, tx, "ledger_name_insert", a.SHA256, a.Registry, a.Action, a.Name, source, a.At.UnixMicro()); err != nil {
 			return err
 		}
 		counts, err := sourceTime(ctx, tx, a.Registry, segment)
@@ -116,7 +116,7 @@ func (l *Ledger) Append(ctx context.Context, k *Known, at time.Time) (err error)
 // else the time it was received (DESIGN §5.7, Time).
 func (l *Ledger) earliestName(ctx context.Context, tx *sql.Tx, k *Known, at time.Time) (int64, error) {
 	var t sql.NullInt64
-	err := tx.QueryRowContext(ctx, "select min(source_time) from payload_name where sha256 = ? and registry = ?", k.SHA256, k.Registry).Scan(&t)
+	err := tx.QueryRowContext(ctx, "select min(source_time) from payload_name where sha256 = ? and registry = ? and action = ?", k.SHA256, k.Registry, k.Action).Scan(&t)
 	if err != nil || t.Valid {
 		return t.Int64, err
 	}

@@ -233,14 +233,16 @@ func (r *Runner) follow(ctx context.Context, w load.Warehouse, last int64, rep *
 	}
 }
 
-// chunk cuts entries to what one transaction takes, at least one.
+// chunk cuts entries to what one transaction takes, at least one. Segments and
+// retimes never share a call: what a segment did is said with the times known
+// when it came, however far behind the warehouse is.
 func chunk(entries []load.Entry) []load.Entry {
 	rows := int64(0)
 	for i, e := range entries {
 		if !e.Retime {
 			rows += e.Rows
 		}
-		if rows > rowsAtOnce && i > 0 {
+		if i > 0 && (rows > rowsAtOnce || e.Retime != entries[0].Retime) {
 			return entries[:i]
 		}
 	}

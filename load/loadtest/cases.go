@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/dosebook/dosebook/dose"
@@ -41,7 +42,7 @@ func lot(number string) func(*Row) {
 }
 
 func cases() []testCase {
-	return append(versionCases(), orderCases()...)
+	return slices.Concat(versionCases(), timeCases(), orderCases())
 }
 
 func versionCases() []testCase {
@@ -84,6 +85,11 @@ func versionCases() []testCase {
 			l.Add(t, "CAIR2", "D", 20, e("1", gone))
 			l.Add(t, "CAIR2", "A", 10, e("1"))
 		}, nil},
+	}
+}
+
+func timeCases() []testCase {
+	return []testCase{
 		{"rows that know their own time", func(t *testing.T, l *Log) {
 			l.Add(t, "CAIR2", "A", 10, e("1", sent(50), lot("a")), e("1", lot("b")), e("2", sent(5), lot("a")), e("2", sent(4), lot("b")))
 			l.Add(t, "CAIR2", "U", 40, e("1", lot("c")), e("2", sent(4), lot("c")))
@@ -157,13 +163,8 @@ func (s suite) run(t *testing.T, c testCase) {
 			live = append(live, v.Registry+"/"+v.ID)
 		}
 	}
-	if len(live) != len(c.live) {
+	if !slices.Equal(live, c.live) {
 		t.Fatalf("%v live, want %v", live, c.live)
-	}
-	for i := range live {
-		if live[i] != c.live[i] {
-			t.Fatalf("%v live, want %v", live, c.live)
-		}
 	}
 }
 

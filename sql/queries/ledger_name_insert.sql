@@ -1,2 +1,2 @@
-insert into payload_name (sha256, registry, name, source_time, seen_at) values (?, ?, ?, ?, ?)
+insert into payload_name (sha256, registry, action, name, source_time, seen_at) values (?, ?, ?, ?, ?, ?)
 on conflict do nothing;

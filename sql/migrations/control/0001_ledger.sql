@@ -9,15 +9,17 @@ create table payload (
     received_at integer not null
 );
 
--- Every name a payload came under. The earliest source_time of a payload is
--- the one that counts; null where the name says none.
+-- Every name a payload came under, and as what: the same bytes may be added
+-- one day and deleted another. The earliest source_time is the one that
+-- counts; null where the name says none.
 create table payload_name (
     sha256      text not null references payload (sha256),
     registry    text not null,
+    action      text not null,
     name        text not null,
     source_time integer,
     seen_at     integer not null,
-    primary key (sha256, registry, name)
+    primary key (sha256, registry, action, name)
 );
 
 -- kind 'segment': the rows of one payload entered the lake.
@@ -34,10 +36,10 @@ create table ledger (
 create table segment (
     seq         integer primary key references ledger (seq),
     registry    text not null,
-    segment     text not null,          -- first 16 hex digits of the payload's SHA-256; -update, -delete where not an addition
+    segment     text not null,          -- first 16 hex digits of the payload's SHA-256; -update, -delete, -snapshot where not an addition
     sha256      text not null references payload (sha256),
-    action      text not null check (action in ('A', 'U', 'D')),
-    format      text not null,
+    action      text not null check (action in ('A', 'U', 'D', 'S')),
+    format      text not null,          -- a decoder's name; crosswalk, decision: no records
     name        text not null,          -- the name it first came under
     records     integer not null,
     events      integer not null,
