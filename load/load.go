@@ -22,7 +22,8 @@ type Entry struct {
 	Retime     bool   // no new rows: SourceTime of an earlier segment is earlier than was known
 	Registry   string // with Segment it names the folder in the lake
 	Segment    string
-	Action     string // A, U, D: what the payload's rows are where they don't say
+	Action     string // A, U, D: what the payload's rows are where they don't say; S: all that the registry holds
+	Format     string // of the payload; Crosswalk and Decision hold no records
 	SourceTime int64  // microseconds since 1970-01-01 UTC
 	Rows       int64  // events in the segment
 }
@@ -49,6 +50,15 @@ type Warehouse interface {
 	Close() error
 }
 
+// Formats of payloads that hold no records but say something about them.
+const (
+	Crosswalk = "crosswalk" // ids that moved
+	Decision  = "decision"  // what a steward settled
+)
+
+// Records says whether the entry's payload holds records of doses.
+func (e Entry) Records() bool { return e.Format != Crosswalk && e.Format != Decision }
+
 // Place is where a row lies: ledger sequence and row in the segment. It is
 // pointer and tie-break; no stable id is made from it (ADR 0003).
 func Place(seq, row int64) int64 { return seq<<32 | row }
@@ -58,7 +68,7 @@ type Lake struct{ Dir string }
 
 var (
 	registryForm = regexp.MustCompile(`^[A-Z0-9][A-Z0-9_-]{0,31}$`)
-	segmentForm  = regexp.MustCompile(`^[0-9a-f]{16}(-update|-delete)?$`)
+	segmentForm  = regexp.MustCompile(`^[0-9a-f]{16}(-update|-delete|-snapshot)?$`)
 )
 
 // CheckRegistry refuses names that are no registry's.
@@ -70,9 +80,9 @@ func CheckRegistry(name string) error {
 }
 
 // SegmentID names the segment of a payload, from its SHA-256 in hex. Files of
-// updates and deletes get a suffix: the same bytes may come as both.
+// updates, deletes and snapshots get a suffix: the same bytes may come as both.
 func SegmentID(sha256, action string) string {
-	suffix := map[string]string{"U": "-update", "D": "-delete"}[action]
+	suffix := map[string]string{"U": "-update", "D": "-delete", "S": "-snapshot"}[action]
 	return sha256[:16] + suffix
 }
 
@@ -90,6 +100,7 @@ func (l Lake) Folder(registry, segment string) (string, error) {
 // The files of a segment. Issues and rejects are there only when there are any.
 const (
 	EventFile  = "event.parquet"
+	InputFile  = "input.parquet" // of a crosswalk or decision, instead of events
 	IssueFile  = "issue.parquet"
 	RejectFile = "reject.parquet"
 )

@@ -36,12 +36,12 @@ type Arrival struct {
 // Known is a segment that the ledger holds.
 type Known struct {
 	load.Entry
-	SHA256, Format, Name string
-	Bytes                int64
-	ReceivedAt           int64
-	Records, Rejects     int64
-	Issues               map[string]int64
-	Files                []load.File
+	SHA256, Name     string
+	Bytes            int64
+	ReceivedAt       int64
+	Records, Rejects int64
+	Issues           map[string]int64
+	Files            []load.File
 }
 
 // Arrive records that a payload came under a name. known says that its
@@ -148,7 +148,7 @@ func (l *Ledger) Position(ctx context.Context) (seq int64, err error) {
 func (l *Ledger) Since(ctx context.Context, seq, last int64) ([]load.Entry, error) {
 	return l.entries(ctx, "ledger_since", func(rows *sql.Rows, e *load.Entry) error {
 		var kind string
-		err := rows.Scan(&e.Seq, &kind, &e.Registry, &e.Segment, &e.Action, &e.SourceTime, &e.Rows)
+		err := rows.Scan(&e.Seq, &kind, &e.Registry, &e.Segment, &e.Action, &e.Format, &e.SourceTime, &e.Rows)
 		e.Retime = kind == "retime"
 		return err
 	}, seq, last)
@@ -158,7 +158,7 @@ func (l *Ledger) Since(ctx context.Context, seq, last int64) ([]load.Entry, erro
 // source time that counts there.
 func (l *Ledger) Segments(ctx context.Context, last int64) ([]load.Entry, error) {
 	return l.entries(ctx, "ledger_known", func(rows *sql.Rows, e *load.Entry) error {
-		return rows.Scan(&e.Seq, &e.Registry, &e.Segment, &e.Action, &e.Rows, &e.SourceTime)
+		return rows.Scan(&e.Seq, &e.Registry, &e.Segment, &e.Action, &e.Format, &e.Rows, &e.SourceTime)
 	}, last)
 }
 

@@ -137,7 +137,9 @@ func (b *builder) build(ctx context.Context, m *Manifest) ([]File, error) {
 	// Facts are for this pass only; they never become part of the release.
 	facts := filepath.Join(b.dir, durable.Prefix+"facts")
 	people := filepath.Join(b.dir, durable.Prefix+"recipients")
-	for path, query := range map[string]string{facts: "models/50_release_facts.sql", people: "models/51_release_recipients.sql"} {
+	renamed := filepath.Join(b.dir, durable.Prefix+"renamed")
+	for path, query := range map[string]string{facts: "models/50_release_facts.sql", people: "models/51_release_recipients.sql",
+		renamed: "models/55_release_renamed.sql"} {
 		if err := b.export(ctx, query, path); err != nil {
 			return nil, err
 		}
@@ -146,7 +148,7 @@ func (b *builder) build(ctx context.Context, m *Manifest) ([]File, error) {
 	if err != nil {
 		return nil, err
 	}
-	places, err := b.counties(ctx, facts, people)
+	places, err := b.counties(ctx, facts, people, renamed)
 	if err != nil {
 		return nil, err
 	}
@@ -159,11 +161,11 @@ func (b *builder) build(ctx context.Context, m *Manifest) ([]File, error) {
 		}
 		files = append(append(files, places[i]...), f)
 	}
-	return files, errors.Join(os.Remove(facts), os.Remove(people))
+	return files, errors.Join(os.Remove(facts), os.Remove(people), os.Remove(renamed))
 }
 
 // counties makes the county files in one pass over the segments.
-func (b *builder) counties(ctx context.Context, facts, people string) (_ [][]File, err error) {
+func (b *builder) counties(ctx context.Context, facts, people, renamed string) (_ [][]File, err error) {
 	entries := make([]load.Entry, len(b.segments))
 	var total, done int64
 	for i, s := range b.segments {
@@ -174,11 +176,11 @@ func (b *builder) counties(ctx context.Context, facts, people string) (_ [][]Fil
 	if err != nil {
 		return nil, err
 	}
-	who, err := openRecipients(people)
+	x, err := openExports(people, renamed)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, who.close()) }()
+	defer func() { err = errors.Join(err, x.close()) }()
 	w, err := newWriter(b.dir, b.options)
 	if err != nil {
 		return nil, err
@@ -189,11 +191,14 @@ func (b *builder) counties(ctx context.Context, facts, people string) (_ [][]Fil
 		}
 	}()
 	for _, e := range entries {
+		if !e.Records() {
+			continue
+		}
 		folder, err := b.lake.Folder(e.Registry, e.Segment)
 		if err != nil {
 			return nil, err
 		}
-		if err := w.segment(ctx, filepath.Join(folder, load.EventFile), e, code[e.Seq], who); err != nil {
+		if err := w.segment(ctx, filepath.Join(folder, load.EventFile), e, code[e.Seq], x); err != nil {
 			return nil, fmt.Errorf("segment %s/%s: %w", e.Registry, e.Segment, err)
 		}
 		delete(code, e.Seq)

@@ -26,7 +26,9 @@ const (
 func readFacts(path string, segments []load.Entry) (map[int64]facts, error) {
 	out := make(map[int64]facts, len(segments))
 	for _, s := range segments {
-		out[s.Seq] = make(facts, s.Rows)
+		if s.Records() {
+			out[s.Seq] = make(facts, s.Rows)
+		}
 	}
 	err := eachPage(path, func(cols []source, n int) error {
 		place, code := cols[0].i64, cols[1].i32
@@ -58,8 +60,9 @@ type seen struct {
 	full   int32
 }
 
-// recipients streams the exported recipients, which are ordered by place.
-type recipients struct {
+// ordered streams an exported file whose first column is the place and which
+// is ordered by it.
+type ordered struct {
 	file  *os.File
 	group []parquet.RowGroup
 	cols  []source
@@ -67,40 +70,39 @@ type recipients struct {
 	rows  int
 }
 
-func openRecipients(path string) (*recipients, error) {
+func openOrdered(path string) (*ordered, error) {
 	f, p, err := openParquet(path)
 	if err != nil {
 		return nil, err
 	}
-	return &recipients{file: f, group: p.RowGroups(), cols: make([]source, len(p.Schema().Fields()))}, nil
+	return &ordered{file: f, group: p.RowGroups(), cols: make([]source, len(p.Schema().Fields()))}, nil
 }
 
-func (r *recipients) close() error { return r.file.Close() }
+func (o *ordered) close() error { return o.file.Close() }
 
 // before calls each with the rows whose place is below limit, in order.
-func (r *recipients) before(limit int64, each func(seen)) error {
+func (o *ordered) before(limit int64, each func(c []source, row int)) error {
 	for {
-		if r.next == r.rows {
-			if len(r.group) == 0 {
+		if o.next == o.rows {
+			if len(o.group) == 0 {
 				return nil
 			}
-			if err := loadGroup(r.group[0], r.cols); err != nil {
+			if err := loadGroup(o.group[0], o.cols); err != nil {
 				return err
 			}
-			r.next, r.rows, r.group = 0, int(r.group[0].NumRows()), r.group[1:]
+			o.next, o.rows, o.group = 0, int(o.group[0].NumRows()), o.group[1:]
 			continue
 		}
-		s := r.at(r.next)
-		if s.place >= limit {
+		if o.cols[0].i64[o.next] >= limit {
 			return nil
 		}
-		each(s)
-		r.next++
+		each(o.cols, o.next)
+		o.next++
 	}
 }
 
-func (r *recipients) at(row int) seen {
-	c := r.cols
+// seenAt reads a row of the exported recipients.
+func seenAt(c []source, row int) seen {
 	s := seen{place: c[0].i64[c[0].at[row]], county: c[1].i32[c[1].at[row]], city: c[2].i32[c[2].at[row]],
 		part: c[3].bits[c[3].at[row]], doses: c[4].i32[c[4].at[row]], makers: c[12].i32[c[12].at[row]]}
 	for i := range s.days {

@@ -42,7 +42,7 @@ func newWriter(root string, o Options) (*writer, error) {
 		w.budget = 200_000
 	}
 	at := dose.Index(w.columns)
-	at["person_id"], at["dose_id"] = at["recip_key"], at["event_key"] // until SQL says that two are one
+	at["person_id"], at["dose_id"] = at["recip_key"], at["event_key"] // but for those that are renamed
 	w.need = make([]bool, len(w.columns))
 	for _, cols := range []struct {
 		to  *[]from
@@ -89,7 +89,7 @@ type rowsFor struct {
 var because = [...]string{"residence", "administration", "both"}
 
 // segment writes one segment's rows. s.SourceTime is the time that counts.
-func (w *writer) segment(ctx context.Context, path string, s load.Entry, f facts, people *recipients) (err error) {
+func (w *writer) segment(ctx context.Context, path string, s load.Entry, f facts, x *exports) (err error) {
 	file, p, err := openParquet(path)
 	if err != nil {
 		return err
@@ -99,7 +99,7 @@ func (w *writer) segment(ctx context.Context, path string, s load.Entry, f facts
 	cols := make([]source, len(w.columns))
 	for _, g := range p.RowGroups() {
 		n := g.NumRows()
-		if err := w.rowGroup(ctx, g, cols, group{entry: s, base: base, facts: f[base : base+n]}, people); err != nil {
+		if err := w.rowGroup(ctx, g, cols, group{entry: s, base: base, facts: f[base : base+n]}, x); err != nil {
 			return err
 		}
 		base += n
@@ -117,7 +117,7 @@ type group struct {
 	facts facts
 }
 
-func (w *writer) rowGroup(ctx context.Context, g parquet.RowGroup, cols []source, gr group, people *recipients) error {
+func (w *writer) rowGroup(ctx context.Context, g parquet.RowGroup, cols []source, gr group, x *exports) error {
 	chunks := g.ColumnChunks()
 	at := dose.Index(w.columns)
 	early := []int{at["county"], at["admin_county"], at["lhj"]}
@@ -126,7 +126,11 @@ func (w *writer) rowGroup(ctx context.Context, g parquet.RowGroup, cols []source
 			return err
 		}
 	}
-	parts, err := w.divide(&cols[early[0]], &cols[early[1]], &cols[early[2]], gr, people)
+	parts, err := w.divide(&cols[early[0]], &cols[early[1]], &cols[early[2]], gr, x.people)
+	if err != nil {
+		return err
+	}
+	names, err := x.names(gr)
 	if err != nil {
 		return err
 	}
@@ -139,6 +143,7 @@ func (w *writer) rowGroup(ctx context.Context, g parquet.RowGroup, cols []source
 				return err
 			}
 		}
+		names.rename(w.columns[i].Name, &cols[i])
 		for _, p := range parts {
 			w.gather(p, i, &cols[i])
 		}
@@ -155,7 +160,7 @@ func (w *writer) rowGroup(ctx context.Context, g parquet.RowGroup, cols []source
 }
 
 // divide says which of the row group's rows go where.
-func (w *writer) divide(county, admin, lhj *source, gr group, people *recipients) ([]*rowsFor, error) {
+func (w *writer) divide(county, admin, lhj *source, gr group, people *ordered) ([]*rowsFor, error) {
 	byPart := make([]*rowsFor, 3*len(w.places))
 	to := func(place string, part int) *rowsFor {
 		n := 3*w.at[place] + part
@@ -192,7 +197,8 @@ func (w *writer) divide(county, admin, lhj *source, gr group, people *recipients
 		}
 	}
 	first := load.Place(gr.entry.Seq, gr.base)
-	err := people.before(first+int64(len(gr.facts)), func(s seen) {
+	err := people.before(first+int64(len(gr.facts)), func(c []source, row int) {
+		s := seenAt(c, row)
 		for _, place := range placesOf(s) {
 			r := to(place, recipientRows)
 			r.rows, r.who = append(r.rows, int32(s.place-first)), append(r.who, s)

@@ -33,78 +33,100 @@ func (d *DB) Apply(ctx context.Context, entries, known []load.Entry) (_ []load.E
 	return effects, nil
 }
 
+// step is one SQL text of an application, or a loop that runs until nothing
+// changes.
+type step struct {
+	name  string
+	until bool
+}
+
 func (d *DB) apply(ctx context.Context, entries, known []load.Entry) ([]load.Effect, error) {
-	first, last := entries[0].Seq, entries[len(entries)-1].Seq
-	if err := d.incoming(ctx, entries, known); err != nil {
+	c, err := d.newChunk(entries, known)
+	if err != nil {
 		return nil, err
 	}
-	if err := d.run(ctx, "models/10_version.sql"); err != nil {
+	if err := d.inputs(ctx, c); err != nil {
 		return nil, err
 	}
-	if err := d.run(ctx, "models/19_effect.sql"); err != nil {
-		return nil, err
+	if len(c.all) > 0 {
+		if err := d.rows(ctx, c); err != nil {
+			return nil, err
+		}
 	}
-	firstPlace := strconv.FormatInt(load.Place(first, 0), 10)
-	if err := d.run(ctx, "models/40_derive.sql", "{first_place}", firstPlace); err != nil {
-		return nil, err
-	}
-	for _, s := range []string{"delete from position", fmt.Sprintf("insert into position values (%d)", last)} {
+	for _, s := range []string{"delete from position", fmt.Sprintf("insert into position values (%d)", c.last)} {
 		if _, err := d.conn.ExecContext(ctx, s); err != nil {
 			return nil, err
 		}
 	}
-	return d.effects(ctx, first)
+	return d.effects(ctx, c.first)
 }
 
-// incoming makes the view over the segments being applied. Segments that were
-// retimed, and with them all others, are read again for the keys concerned.
-func (d *DB) incoming(ctx context.Context, entries, known []load.Entry) error {
-	inChunk := map[string]bool{}
-	retimed := map[string]bool{}
-	for _, e := range entries {
-		if !e.Retime {
-			inChunk[e.Registry+"/"+e.Segment] = true
-		}
-	}
-	for _, e := range entries {
-		if k := e.Registry + "/" + e.Segment; e.Retime && !inChunk[k] {
-			retimed[k] = true
-		}
-	}
-	if _, err := d.conn.ExecContext(ctx, "create or replace temp table segment_in (seq bigint, path varchar, registry varchar, action varchar, source_time bigint, fresh boolean)"); err != nil {
+// rows takes the records of the chunk through versions, people, doses and
+// what follows from them.
+func (d *DB) rows(ctx context.Context, c *chunk) error {
+	if err := d.incoming(ctx, c); err != nil {
 		return err
 	}
-	var files, again []string
-	for _, k := range known {
-		fresh := inChunk[k.Registry+"/"+k.Segment]
-		if !fresh && len(retimed) == 0 {
-			continue
+	replace := []string{"{first_place}", strconv.FormatInt(load.Place(c.first, 0), 10),
+		"{component_limit}", strconv.Itoa(d.rules.ComponentLimit), "{apart}", strconv.Itoa(d.rules.ApartDays),
+		"{same_day_other_lot}", quote(d.rules.SameDayOtherLot)}
+	for _, s := range []step{{name: "10_version"}, {name: "12_snapshot"}, {name: "19_effect"}, {name: "20_person"}, {name: "21_home"},
+		{name: "22_link"}, {name: "23_label_step", until: true}, {name: "24_person_write"},
+		{name: "30_dose"}, {name: "31_dose_step", until: true}, {name: "40_derive"}} {
+		name := "models/" + s.name + ".sql"
+		var err error
+		switch {
+		case s.until:
+			err = d.loop(ctx, name)
+		case s.name == "21_home":
+			err = d.homes(ctx, c, name)
+		default:
+			err = d.run(ctx, name, replace...)
 		}
-		folder, err := d.lake.Folder(k.Registry, k.Segment)
 		if err != nil {
 			return err
 		}
-		path := filepath.Join(folder, load.EventFile)
-		files = append(files, path)
-		if retimed[k.Registry+"/"+k.Segment] {
-			again = append(again, path)
-		}
-		if _, err := d.conn.ExecContext(ctx, "insert into segment_in values (?, ?, ?, ?, ?, ?)",
-			k.Seq, path, k.Registry, k.Action, k.SourceTime, fresh); err != nil {
-			return err
-		}
 	}
-	if len(again) == 0 {
-		if _, err := d.conn.ExecContext(ctx, "create or replace temp table retimed_key (event_key bigint)"); err != nil {
-			return err
-		}
-	} else if err := d.run(ctx, "models/06_retimed.sql", "{files}", list(again)); err != nil {
+	return nil
+}
+
+// loop runs a text until its last statement says that nothing changed.
+func (d *DB) loop(ctx context.Context, name string) error {
+	statements, err := sqltext.Statements(name)
+	if err != nil {
 		return err
 	}
-	if len(files) == 0 { // retimes of segments in this same chunk cannot be all there is
-		return fmt.Errorf("no segment behind ledger entries %d to %d: %w", entries[0].Seq, entries[len(entries)-1].Seq, dose.ErrNotFound)
+	last := len(statements) - 1
+	for {
+		for _, s := range statements[:last] {
+			if _, err := d.conn.ExecContext(ctx, s); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+		}
+		var changed int64
+		if err := d.conn.QueryRowContext(ctx, statements[last]).Scan(&changed); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if changed == 0 {
+			return nil
+		}
 	}
-	return d.run(ctx, "models/05_incoming.sql", "{files}", list(files))
+}
+
+// homes reads the addresses of the candidates, from the segments they lie in.
+func (d *DB) homes(ctx context.Context, c *chunk, name string) error {
+	rows, err := d.conn.QueryContext(ctx, "select distinct place // 4294967296 from candidate")
+	if err != nil {
+		return err
+	}
+	files, err := c.filesOf(rows)
+	if err != nil {
+		return err
+	}
+	if len(files) == 0 {
+		files = c.all[:1] // no candidate: any file gives no row
+	}
+	return d.run(ctx, name, "{files}", list(files))
 }
 
 // effects reads what the segments from seq first on did.

@@ -29,14 +29,49 @@ type Options struct {
 	MemoryMB int
 	// Threads: one costs least CPU and memory, and is the default.
 	Threads int
+	Rules   Rules
+}
+
+// Rules are the choices of docs/MATCHING.md that a registry may make. Zero
+// means the default.
+type Rules struct {
+	// ComponentLimit is the most recipient ids that the bridge rule may join;
+	// more are held for review. Default 20.
+	ComponentLimit int
+	// ApartDays is the gap from which two doses are two, whatever else agrees.
+	// Default 14: the shortest interval that counts is 17 days.
+	ApartDays int
+	// SameDayOtherLot is the verdict on two events of one person, day and
+	// product with different lots: same (the default), different or review.
+	SameDayOtherLot string
+}
+
+func (r *Rules) complete() error {
+	if r.ComponentLimit == 0 {
+		r.ComponentLimit = 20
+	}
+	if r.ApartDays == 0 {
+		r.ApartDays = 14
+	}
+	if r.SameDayOtherLot == "" {
+		r.SameDayOtherLot = "same"
+	}
+	if r.ComponentLimit < 2 || r.ApartDays < 1 || r.ApartDays > 24 {
+		return fmt.Errorf("rules: component_limit is at least 2, apart_days 1 to 24: %w", dose.ErrInvalid)
+	}
+	if v := r.SameDayOtherLot; v != "same" && v != "different" && v != "review" {
+		return fmt.Errorf("rules: same_day_other_lot is same, different or review: %w", dose.ErrInvalid)
+	}
+	return nil
 }
 
 // DB is one warehouse file. It is not for concurrent use: the lease's holder
 // has it open, and nobody else.
 type DB struct {
-	db   *sql.DB
-	conn *sql.Conn
-	lake load.Lake
+	db    *sql.DB
+	conn  *sql.Conn
+	lake  load.Lake
+	rules Rules
 }
 
 var _ load.Warehouse = (*DB)(nil)
@@ -51,6 +86,9 @@ func Open(ctx context.Context, path string, lake load.Lake, o Options) (_ *DB, e
 	if o.Threads == 0 {
 		o.Threads = 1
 	}
+	if err := o.Rules.complete(); err != nil {
+		return nil, err
+	}
 	tmp := path + ".tmp"
 	if err := os.MkdirAll(tmp, 0o700); err != nil {
 		return nil, err
@@ -59,7 +97,7 @@ func Open(ctx context.Context, path string, lake load.Lake, o Options) (_ *DB, e
 	if err != nil {
 		return nil, err
 	}
-	d := &DB{db: sql.OpenDB(connector), lake: lake}
+	d := &DB{db: sql.OpenDB(connector), lake: lake, rules: o.Rules}
 	d.db.SetMaxOpenConns(1) // temporary tables belong to one connection
 	if err := sqltext.Migrate(ctx, d.db, "duckdb"); err != nil {
 		return nil, joinClose(err, d.db)
@@ -116,10 +154,8 @@ func (d *DB) products(ctx context.Context) error {
 	}
 	number := map[string]int{"pfizer": 1, "moderna": 2, "janssen": 3}
 	for _, v := range dose.Vaccines() {
-		if n := number[dose.Maker(v.CVX)]; n != 0 {
-			if _, err := d.conn.ExecContext(ctx, "insert into product values (?, ?)", v.CVX, n); err != nil {
-				return err
-			}
+		if _, err := d.conn.ExecContext(ctx, "insert into product values (?, ?, ?)", v.CVX, number[dose.Maker(v.CVX)], v.Class); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -4,10 +4,11 @@
 
 -- What stands under keys that are decided anew, for the recipients it touches.
 create or replace temp table undone as
-select * from event where event_key in (select event_key from retimed_key);
-delete from event where event_key in (select event_key from retimed_key);
+select * from event where event_key in (select event_key from reread);
+delete from event where event_key in (select event_key from reread);
+delete from superseded where event_key in (select event_key from reread);
 
--- Keys that may come twice. 64-bit keys only choose candidates: a false
+-- Keys that may come twice. 63-bit keys only choose candidates: a false
 -- friend costs time, never an answer.
 create or replace temp table contested as
 select event_key from incoming group by event_key having count(*) > 1
@@ -15,13 +16,11 @@ union
 select event_key from event where event_key in (select event_key from incoming);
 
 create or replace temp table contest as
-select registry, vax_event_id, event_key, source_time, place, source_time as born, action, tombstone, recip, admin_date, cvx,
-       county, city, admin_county, countable, content, fresh, false as prior
-from incoming where event_key in (select event_key from contested)
-union all
-select registry, vax_event_id, event_key, source_time, place, born, 'A', tombstone, recip, admin_date, cvx,
-       county, city, admin_county, countable, content, false, true
-from event where event_key in (select event_key from contested);
+select i.* exclude (fresh), i.source_time as born, i.fresh, false as prior
+from incoming i where event_key in (select event_key from contested)
+union all by name
+select e.*, 'A' as action, false as fresh, true as prior
+from event e where event_key in (select event_key from contested);
 
 -- v: the version's number by what it knows; best: the best version that the
 -- ledger held before this one.
@@ -62,18 +61,19 @@ select place, recip from judged where prior and v < versions
 union all
 select place, recip from undone;
 
+insert into superseded
+select event_key, place, source_time from judged where v < versions;
+
 update event set born = j.first_born
 from judged j
 where j.prior and j.v = j.versions and j.first_born < j.born and event.place = j.place;
 
 delete from event where place in (select place from lost);
 
-insert into event
-select registry, vax_event_id, event_key, source_time, place, source_time, tombstone, recip, admin_date, cvx,
-       county, city, admin_county, countable, content
+insert into event by name
+select * exclude (action, fresh), source_time as born
 from incoming where event_key not in (select event_key from contested);
 
-insert into event
-select registry, vax_event_id, event_key, source_time, place, first_born, tombstone, recip, admin_date, cvx,
-       county, city, admin_county, countable, content
+insert into event by name
+select * exclude (action, fresh, prior, born, v, versions, first_born, best), first_born as born
 from judged where v = versions and not prior;

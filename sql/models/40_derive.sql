@@ -1,25 +1,22 @@
--- Dose order and CDPH's "fully vaccinated" for the recipients that changed.
--- Ties are broken by what the registries said, never by arrival.
-create or replace temp table touched as
-select distinct recip from (
-  select recip from lost
-  union all
-  select recip from event where place >= {first_place}
-  union all
-  select recip from event where event_key in (select event_key from retimed_key)
-  union all -- known for longer now, which breaks ties
-  select recip from judged where prior and v = versions and first_born < born) t;
+-- Dose order and CDPH's "fully vaccinated" for scope_person. Ties are broken
+-- by what the registries said, never by arrival.
 
-delete from derived where person_id in (select recip from touched);
+-- MIROW: administered survives historical, a specific product an unspecified
+-- one, a lot none, the fuller row the emptier, the older the newer.
+create or replace temp table duplicate as
+select event_key from (
+  select l.event_key, row_number() over (partition by l.dose_id order by coalesce(d.historical, false), d.class = 'unspecified', d.lot is null,
+                                         d.filled desc, d.born, d.event_key) as n
+  from dose_label l join dose d on d.event_key = l.event_key) r where n > 1;
 
-create or replace temp table dose as
-select e.place, e.recip as person_id, e.admin_date, e.born, e.event_key, coalesce(p.product, 0) as product, e.countable as is_primary
-from event e left join product p on p.cvx = e.cvx
-where not e.tombstone and e.recip in (select recip from touched);
+create or replace temp table fact as
+select d.place, d.event_key, d.born, d.person_id, d.admin_date, d.product, l.dose_id,
+       d.countable and u.event_key is null as is_primary
+from dose d left join dose_label l on l.event_key = d.event_key left join duplicate u on u.event_key = d.event_key;
 
 create or replace temp table first_of as
 select person_id, min(case when product = 1 then admin_date end) as p1, min(case when product = 2 then admin_date end) as m1
-from dose where is_primary group by person_id;
+from fact where is_primary group by person_id;
 
 -- CDPH data dictionary, fully_vaccinated: one Janssen; two Pfizer 17 days
 -- apart; two Moderna 24; a mix 17.
@@ -30,11 +27,13 @@ select d.person_id, least(
     min(case when product = 2 and admin_date >= m1 + 24 then admin_date end),
     min(case when product = 2 and admin_date >= p1 + 17 then admin_date end),
     min(case when product = 1 and admin_date >= m1 + 17 then admin_date end)) as full_date
-from dose d join first_of f on f.person_id = d.person_id
+from fact d join first_of f on f.person_id = d.person_id
 where d.is_primary group by d.person_id;
 
+delete from derived where person_id in (select person_id from scope_person);
+delete from derived where place in (select place from lost union all select place from absent);
 insert into derived
-select d.place, d.person_id, d.is_primary,
+select d.place, d.person_id, d.dose_id, d.is_primary,
        case when d.is_primary then row_number() over (partition by d.person_id, d.is_primary order by d.admin_date, d.born, d.event_key) end,
        s.full_date
-from dose d left join series s on s.person_id = d.person_id;
+from fact d left join series s on s.person_id = d.person_id;

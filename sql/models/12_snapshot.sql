@@ -1,0 +1,16 @@
+-- A snapshot holds all of its registry's events. What was last reported before
+-- it and is not in it is gone: it has no newer version, since the snapshot
+-- would have brought one. So only the latest snapshot matters, and an older
+-- file that arrives later changes nothing.
+insert into snapshot
+select registry, source_time, seq * 4294967296 from segment_in where fresh and snapshot;
+
+create or replace temp table absent as
+select e.place, e.recip
+from event e join (select registry, max(source_time) as source_time from snapshot group by registry) s on s.registry = e.registry
+where not e.tombstone and e.source_time < s.source_time;
+
+update event set tombstone = true where place in (select place from absent);
+
+insert into event_issue
+select place, 'ABSENT_FROM_SNAPSHOT' from absent;
