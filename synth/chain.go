@@ -139,12 +139,12 @@ func lag(r *rng, historical bool) int {
 
 // knows says whether the sender knew the event's correction at that step: a
 // delete and a revival carry what an update before them said.
-func (p *plan) knows(h *household, who *person, g *given, s step) bool {
+func (p *plan) knows(h *household, who *person, g *given, c copyOf, s step) bool {
 	switch s {
 	case updated:
 		return true
 	case deleted, revived:
-		return p.chainOf(eventKey(who, g), h.registry, g.day, g.site < 0).corrected
+		return p.chainOf(reportKey(eventKey(who, g), c), h.reporter(who, c), g.day, p.world.historical(who, g, c)).corrected
 	}
 	return false
 }

@@ -11,10 +11,11 @@ import (
 // zero Defects is a world without faults.
 type Config struct {
 	Seed        uint64
-	Rows        int      // events reported, all registries together, before defects repeat them
+	Rows        int      // events reported, all registries together, before defects or a second registry repeat them
 	Registries  []string // default CAIR2, SDIR, RIDE; the first takes who belongs to none of the others
 	Through     string   // last admin date, default 2023-12-31
 	Defects     Defects
+	Overlap     Overlap
 	RowsPerFile int // default 200,000 (CVRS v2, file rules)
 }
 
@@ -78,7 +79,10 @@ func (c *Config) complete() (through int, err error) {
 	if err := checkRegistries(c.Registries); err != nil {
 		return 0, err
 	}
-	return through, c.Defects.check()
+	if err := c.Defects.check(); err != nil {
+		return 0, err
+	}
+	return through, c.Overlap.check(len(c.Registries))
 }
 
 // checkRegistries keeps names fit for a folder.

@@ -14,14 +14,21 @@ type cvrs struct {
 	letters []string // of event ids, by registry
 	ends    []string // of lines, by registry: CVRS allows LF and CRLF
 	header  string
+	columns int
+	names   []string // of registries
+	extra   bool     // columns beyond the 45
 }
 
 func newCVRS(w *world) *cvrs {
-	c := &cvrs{cal: w.cal}
+	c := &cvrs{cal: w.cal, names: w.names, extra: w.overlap.on}
 	var names []string
 	for _, col := range dose.Raw()[:dose.CVRSColumns] {
 		names = append(names, col.Name)
 	}
+	if c.extra {
+		names = append(names, extraColumns[:]...)
+	}
+	c.columns = len(names)
 	c.header = strings.Join(names, "\t")
 	for i, n := range w.names {
 		c.letters = append(c.letters, n[:1])
@@ -50,7 +57,7 @@ func (c *cvrs) row(b []byte, r *record) []byte {
 	start := len(b)
 	b = c.identity(b, r)
 	if r.step == deleted && r.odd&1 == 1 { // a delete needs its key only
-		for range dose.CVRSColumns - 2 {
+		for range c.columns - 2 {
 			b = append(b, '\t')
 		}
 		return append(b, c.ends[r.registry]...)
@@ -58,6 +65,9 @@ func (c *cvrs) row(b []byte, r *record) []byte {
 	b = c.recipient(b, r)
 	b = c.vaccination(b, r)
 	b = c.place(b, r)
+	if c.extra {
+		b = c.beyond(b, r)
+	}
 	if r.fault == fewFields {
 		b = b[:start+(len(b)-start)/3]
 	}
@@ -78,7 +88,7 @@ func (c *cvrs) identity(b []byte, r *record) []byte {
 	if r.fault == noEventID {
 		return append(b, '\t')
 	}
-	return number(b, c.letters[r.registry], r.event)
+	return number(b, c.letters[r.letter], r.event)
 }
 
 func (c *cvrs) recipient(b []byte, r *record) []byte {
@@ -114,7 +124,7 @@ func (c *cvrs) quotable(b []byte, r *record, field uint64, s string) []byte {
 }
 
 func (c *cvrs) birth(b []byte, r *record) []byte {
-	born := c.cal.iso(r.person.born)
+	born := c.cal.iso(r.born)
 	if r.flaw == partialBirth {
 		born = born[:4+3*(r.odd>>16&1)]
 	}
@@ -133,12 +143,15 @@ func (c *cvrs) home(b []byte, r *record) []byte {
 	}
 	b = append(append(b, ' '), plain(h.street)...)
 	b = append(append(b, ' '), h.ending...)
+	if h.inline && h.unit != "" {
+		b = h.appendUnit(append(b, ' '))
+	}
 	if wrap {
 		b = append(b, '"')
 	}
 	b = append(b, '\t')
-	if h.unit != "" {
-		b = strconv.AppendInt(append(b, h.unit...), int64(1+h.house%399), 10)
+	if h.unit != "" && !h.inline {
+		b = h.appendUnit(b)
 	}
 	b = cell(append(b, '\t'), h.city)
 	b = c.quotable(b, r, 2, h.county)
@@ -165,7 +178,7 @@ func (c *cvrs) vaccination(b []byte, r *record) []byte {
 		b = append(b, "\t\t"...)
 	} else {
 		b = append(strconv.AppendInt(b, int64(g.cvx), 10), '\t')
-		if r.product != nil && r.site != nil {
+		if r.product != nil && !r.hearsay {
 			b = append(b, r.product.ndc...)
 		}
 		b = append(b, '\t')
@@ -177,7 +190,7 @@ func (c *cvrs) vaccination(b []byte, r *record) []byte {
 		b = append(b, r.product.mvx...)
 	}
 	b = append(b, '\t')
-	if r.site == nil || r.product == nil {
+	if r.noLot || r.product == nil {
 		b = append(b, "\t\t\t\t"...)
 	} else {
 		b = c.lot(b, r)
@@ -245,10 +258,14 @@ func (c *cvrs) lot(b []byte, r *record) []byte {
 func (c *cvrs) place(b []byte, r *record) []byte {
 	s := r.site
 	if s == nil {
-		b = append(b, "Historical\tHistorical dose\t\tUNK\t\t\t\t\t\t\t"...)
+		org := "Historical"
+		if r.sender != nil {
+			org = r.sender.org
+		}
+		b = append(append(b, org...), "\tHistorical dose\t\tUNK\t\t\t\t\t\t\t"...)
 		return c.status(b, r)
 	}
-	b = cell(b, s.org)
+	b = cell(b, r.sender.org)
 	b = c.quotable(b, r, 3, s.name)
 	b = cell(b, s.pin)
 	b = cell(b, s.kind)
@@ -260,6 +277,58 @@ func (c *cvrs) place(b []byte, r *record) []byte {
 		b = append(b, s.zip...)
 	}
 	return c.status(append(b, '\t'), r)
+}
+
+// extraColumns follow the 45 in a run with an overlap: columns of the raw
+// schema that other formats carry too.
+var extraColumns = [...]string{"information_source", "recip_phone", "recip_email", "sender_id"}
+
+// junkPhone is the placeholder that some desks type in for everybody.
+const junkPhone = "222-555-0100"
+
+// beyond appends the extra columns.
+func (c *cvrs) beyond(b []byte, r *record) []byte {
+	source := "\t00\t"
+	if r.hearsay {
+		source = "\t01\t"
+	}
+	b = append(b, source...)
+	if r.phone > 0 {
+		b = appendPhone(b, r.phone, r.registry)
+	} else if r.person.ties.junk {
+		b = append(b, junkPhone...)
+	}
+	b = append(b, '\t')
+	if r.email > 0 {
+		b = append(strconv.AppendUint(append(b, 'u'), r.email, 10), "@example.org"...)
+	}
+	b = append(b, '\t')
+	if r.sender != nil {
+		b = c.sender(b, r.registry, r.sender)
+	}
+	return b
+}
+
+// sender is a site's id: each registry has its own.
+func (c *cvrs) sender(b []byte, registry int, s *site) []byte {
+	return append(append(append(b, c.names[registry]...), '-'), s.pin...)
+}
+
+// appendPhone writes a number in the registry's way. Its area code is one
+// that no carrier has: it is nobody's.
+func appendPhone(b []byte, n uint64, registry int) []byte {
+	digits := strconv.AppendUint(nil, (222+n%5*111)*10_000_000+n, 10)
+	switch registry % 3 {
+	case 0:
+		b = append(append(b, digits[:3]...), '-')
+		b = append(append(b, digits[3:6]...), '-')
+		return append(b, digits[6:]...)
+	case 1:
+		b = append(append(append(b, '('), digits[:3]...), ") "...)
+		b = append(append(b, digits[3:6]...), '-')
+		return append(b, digits[6:]...)
+	}
+	return append(b, digits...)
 }
 
 // status ends the row: no tab after the last column.

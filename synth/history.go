@@ -51,7 +51,7 @@ func tail(r *rng, soon, later, last int) int {
 // history makes all doses of a person up to the world's last day, in order
 // of date; a refusal, where there is one, stands at the end.
 func (w *world) history(h *household, p *person, out []given) []given {
-	l := life{w: w, r: rng(p.seed), born: p.born, home: h.home.county, out: out[:0]}
+	l := life{w: w, r: rng(p.seed), born: p.born, home: h.home.county, ties: p.ties, out: out[:0]}
 	day := l.first()
 	l.choose(day)
 	if !l.add(day, false) {
@@ -72,6 +72,7 @@ type life struct {
 	home    int
 	maker   maker
 	primary int // day the primary series was complete; 0 never
+	ties    ties
 	out     []given
 }
 
@@ -119,6 +120,9 @@ func (l *life) add(day int, booster bool) bool {
 	}
 	months := l.w.cal.months(l.born, day)
 	g := given{index: len(l.out), day: day, nth: len(l.out) + 1, draw: l.r.next()}
+	if l.ties.namesake { // never the other's lot on the same day
+		g.draw = g.draw&^(1<<20) | l.ties.side<<20
+	}
 	for _, m := range [...]maker{l.maker, pfizer, moderna} {
 		if g.cvx = offered(m, day, months, booster); g.cvx == 0 {
 			continue

@@ -76,12 +76,21 @@ func (p *plan) census(from, most int) (c census, last, cut int) {
 		for m := range f.size {
 			for i := range f.events[m] {
 				g := &f.events[m][i]
-				r := rng(hash(p.world.seed, saltChain, eventKey(&f.people[m], g)))
-				c.days[f.registry][g.day-rollout+lag(&r, g.site < 0)]++
+				c.count(p.world, &f, m, g, first)
+				if p.world.twice(&f.people[m], g) {
+					c.count(p.world, &f, m, g, second)
+				}
 			}
 		}
 	}
 	return c, last, cut
+}
+
+// count takes the first reporting of an event to one registry.
+func (c *census) count(w *world, f *family, m int, g *given, of copyOf) {
+	who := &f.people[m]
+	r := rng(hash(w.seed, saltChain, reportKey(eventKey(who, g), of)))
+	c.days[f.reporter(who, of)][g.day-rollout+lag(&r, w.historical(who, g, of))]++
 }
 
 // newPlan finds how many households report cfg.Rows events and cuts time
@@ -194,14 +203,14 @@ func (p *plan) span(registry int, a action, ends []int) (of []int32) {
 }
 
 // An entry is one reporting in eight bytes: day 12 bits, chance 13, household
-// 27, member 3, event 4, step 3. Sorted, a file's rows stand by day, and
-// within a day in no order.
-func pack(day int, key uint64, s step, chance uint64) uint64 {
-	return uint64(day-rollout)<<50 | chance>>51<<37 | key<<3 | uint64(s)
+// 27, member 3, event 4, step 3, copy 1. Sorted, a file's rows stand by day,
+// and within a day in no order.
+func pack(day int, key uint64, c copyOf, s step, chance uint64) uint64 {
+	return uint64(day-rollout)<<51 | chance>>51<<38 | key<<4 | uint64(s)<<1 | uint64(c)
 }
 
-func unpack(e uint64) (household, member, event int, s step) {
-	return int(e >> 10 & (1<<27 - 1)), int(e >> 7 & 7), int(e >> 3 & 15), step(e & 7)
+func unpack(e uint64) (household, member, event int, c copyOf, s step) {
+	return int(e >> 11 & (1<<27 - 1)), int(e >> 8 & 7), int(e >> 4 & 15), copyOf(e & 1), step(e >> 1 & 7)
 }
 
 // fill puts every reporting into its slot and counts the truth. Ranges of
@@ -241,6 +250,7 @@ type filler struct {
 	plan    *plan
 	entries [][]uint64
 	tally   *tally
+	reports []report // of the person at hand
 }
 
 func newFiller(p *plan) *filler {
@@ -266,16 +276,17 @@ func (f *filler) run(ctx context.Context, from, to int) {
 
 func (f *filler) person(fam *family, m int) {
 	w, p := f.plan.world, &fam.people[m]
-	for i := range fam.events[m] {
-		g := &fam.events[m][i]
-		key := eventKey(p, g)
-		c := f.plan.chainOf(key, fam.registry, g.day, g.site < 0)
+	f.reports = f.plan.reports(fam, m, f.reports)
+	for i := range f.reports {
+		r := &f.reports[i]
+		event, c := eventKey(p, r.given), &r.chain
+		key := reportKey(event, r.copy)
 		for _, s := range c.steps[:c.n] {
-			f.entries[s.slot] = append(f.entries[s.slot], pack(s.day, key, s.step, hash(w.seed, saltOrder, key)))
+			f.entries[s.slot] = append(f.entries[s.slot], pack(s.day, event, r.copy, s.step, hash(w.seed, saltOrder, key)))
 			f.tally.reported(w, key, s.step)
 		}
 		if c.current {
-			f.tally.holds(w, fam, p, g, c.corrected)
+			f.tally.holds(w, fam, p, r)
 		}
 	}
 	f.tally.personDone()

@@ -59,25 +59,34 @@ type residence struct {
 
 // record is what one row says, in words of no format.
 type record struct {
-	key      uint64 // of the event
+	key      uint64 // of the event's report
 	step     step
 	registry int
+	letter   int // registry whose letter the event's id has
 	event    uint64
+	id       identity
 	recip    uint64
 	person   *person
 	given    *given
 	product  *product
 	first    string
 	last     string
+	born     int
 	home     residence
 	day      int
-	site     *site // nil for historical doses
+	site     *site // nil where the place is not known
+	sender   *site // who reported it; nil for historical doses of the first registry
+	hearsay  bool  // historical
+	noLot    bool
 	siteText string
 	bySite   int // county that the place of administration names
 	lot      uint64
 	flaw     flaw
 	fault    fault
 	odd      uint64 // random bits for the odd ways of writing
+	phone    uint64 // seven digits; 0 when not known
+	email    uint64 // number of the mailbox; 0 when not known
+	marks    marks
 }
 
 // counted is the county that the row counts in, by the chain of CDPH's data
@@ -110,10 +119,11 @@ func (r *record) city(place int, w *world) (string, bool) {
 
 // record says what a row of that event says at that step; corrected says
 // whether the event's update is known to the sender by then.
-func (w *world) record(h *household, p *person, g *given, s step, corrected bool) record {
-	key := eventKey(p, g)
-	r := record{key: key, step: s, registry: h.registry, person: p, given: g, first: p.first, last: h.family, day: g.day,
-		event: id(w.seed, key), recip: id(w.seed+1, p.number), lot: w.lot(g), odd: hash(w.seed, saltSoft, key)}
+func (w *world) record(h *household, p *person, g *given, c copyOf, s step, corrected bool) record {
+	key := reportKey(eventKey(p, g), c)
+	r := record{key: key, step: s, registry: h.reporter(p, c), person: p, given: g, first: p.first, last: h.family, born: p.born, day: g.day,
+		id: p.identity(g, c), lot: w.lot(g), hearsay: w.historical(p, g, c), noLot: g.site < 0, odd: hash(w.seed, saltSoft, key)}
+	w.number(&r, h, c)
 	draw := rng(r.odd)
 	if share(draw.next()>>32) < w.defects.soft {
 		r.flaw = flaw(draw.weighted(flawWeights[:], 100))
@@ -122,17 +132,27 @@ func (w *world) record(h *household, p *person, g *given, s step, corrected bool
 		r.flaw, r.fault = sound, w.faultOf(key)
 	}
 	at := h.home
+	if w.overlap.on {
+		w.retell(&r, h, &at, c)
+	}
 	if corrected {
 		w.correct(&r, &at, &w.cultures[h.culture])
+		r.marks |= markCorrected
 	}
-	if g.product >= 0 {
-		r.product = &w.products[g.product]
+	if r.given.product >= 0 {
+		r.product = &w.products[r.given.product]
 	}
 	r.home = w.residence(at, r.flaw, &draw)
 	r.bySite = none
 	if g.site >= 0 {
-		c := &w.counties[g.county]
-		r.site, r.siteText, r.bySite = &c.sites[g.site], c.spelled(&draw, 300), g.county
+		at := &w.counties[g.county]
+		r.site, r.siteText, r.bySite = &at.sites[g.site], at.spelled(&draw, 300), g.county
+		if r.sender = r.site; c == second && r.hearsay {
+			w.byHearsay(&r, h)
+		}
+	}
+	if r.flaw != sound {
+		r.marks |= markFlaw
 	}
 	if r.flaw == nowhere {
 		r.siteText, r.bySite = "", none
@@ -160,7 +180,7 @@ func (w *world) residence(at address, f flaw, r *rng) residence {
 	if at.county != outOfState {
 		out.county, out.byCounty, out.byZIP = w.counties[at.county].spelled(r, 900), at.county, at.county
 	}
-	if r.chance(1000) {
+	if r.chance(1000) || at.full {
 		out.plus4 = 1000 + r.n(8999)
 	}
 	switch f {

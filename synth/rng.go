@@ -71,4 +71,5 @@ const (
 	saltMoved
 	saltFault
 	saltFiles
+	saltOverlap // and what of it, see overlap.go
 )

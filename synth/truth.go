@@ -24,6 +24,10 @@ type Truth struct {
 	// Cities holds the current events of the three cities that are health
 	// jurisdictions of their own, by the address that gave the county.
 	Cities map[string]int `json:"cities"`
+	// CountyDayTrue is CountyDay by true doses and true persons, and Overlap
+	// says more about them; both only with an overlap. See agreed.
+	CountyDayTrue map[string]map[string][6]int `json:"county_day_true,omitempty"`
+	Overlap       *OverlapTruth                `json:"overlap,omitempty"`
 }
 
 // CountyDayColumns names the figures of Truth.CountyDay.
@@ -76,19 +80,45 @@ type tally struct {
 	refused int
 	people  int
 	fully   int
-	doses   []held // of the person at hand
+	doses   []held  // of the person at hand
+	one     []held  // of them, one recipient id's
+	agreed  *agreed // by true doses and persons; nil without an overlap
 }
 
-// held is a current dose of one person.
+// held is a current dose of one person, as one report has it.
 type held struct {
 	day, place int
 	maker      string
 	event      uint64
+	dose       uint64 // number of the true one
+	id         identity
+}
+
+// held takes what counts from a current row that is a dose.
+func (r *record) held() held {
+	return held{day: r.day, place: r.counted(), maker: dose.Maker(r.given.cvx), event: r.event, dose: eventKey(r.person, r.given), id: r.id}
+}
+
+// countDose adds a dose to the figures of its place and day.
+func countDose(cell *[6]int, maker string) {
+	cell[0]++
+	switch maker {
+	case "pfizer":
+		cell[1]++
+	case "moderna":
+		cell[2]++
+	case "janssen":
+		cell[3]++
+	}
 }
 
 func newTally(w *world) *tally {
 	days := w.through - rollout + 1
-	return &tally{days: days, cells: make([][6]int, numPlaces*days), current: make([]int, len(w.names)), cities: make(map[string]int)}
+	t := &tally{days: days, cells: make([][6]int, numPlaces*days), current: make([]int, len(w.names)), cities: make(map[string]int)}
+	if w.overlap.on {
+		t.agreed = newAgreed(days)
+	}
+	return t
 }
 
 func (t *tally) reported(w *world, key uint64, s step) {
@@ -99,9 +129,10 @@ func (t *tally) reported(w *world, key uint64, s step) {
 }
 
 // holds takes a current event.
-func (t *tally) holds(w *world, f *family, p *person, g *given, corrected bool) {
-	r := w.record(&f.household, p, g, added, corrected)
-	t.current[f.registry]++
+func (t *tally) holds(w *world, f *family, p *person, story *report) {
+	r := w.record(&f.household, p, story.given, story.copy, added, story.chain.corrected)
+	g := r.given
+	t.current[r.registry]++
 	place := r.counted()
 	switch {
 	case r.bySite == place:
@@ -119,40 +150,48 @@ func (t *tally) holds(w *world, f *family, p *person, g *given, corrected bool) 
 		t.refused++
 		return
 	}
-	d := held{day: r.day, place: place, maker: dose.Maker(g.cvx), event: r.event}
-	cell := &t.cells[place*t.days+d.day-rollout]
-	cell[0]++
-	switch d.maker {
-	case "pfizer":
-		cell[1]++
-	case "moderna":
-		cell[2]++
-	case "janssen":
-		cell[3]++
-	}
+	d := r.held()
+	countDose(&t.cells[place*t.days+d.day-rollout], d.maker)
 	t.doses = append(t.doses, d)
 }
 
-// personDone counts the person whose doses were taken: in the county of the
-// latest dose, the greatest event id deciding between doses of one day.
+// personDone counts the person whose doses were taken: each recipient id by
+// itself, as long as nobody knows that they are one.
 func (t *tally) personDone() {
-	if len(t.doses) == 0 {
+	if t.agreed != nil {
+		t.agreed.person(t.doses)
+	}
+	for id := range numIDs {
+		t.one = t.one[:0]
+		for _, d := range t.doses {
+			if d.id == id {
+				t.one = append(t.one, d)
+			}
+		}
+		t.recipient(t.one)
+	}
+	t.doses = t.doses[:0]
+}
+
+// recipient counts one who got these doses in the county of the latest, the
+// greatest event id deciding between doses of one day.
+func (t *tally) recipient(doses []held) {
+	if len(doses) == 0 {
 		return
 	}
-	latest, first := t.doses[0], t.doses[0].day
-	for _, d := range t.doses {
-		first = min(first, d.day)
+	latest, from := doses[0], doses[0].day
+	for _, d := range doses {
+		from = min(from, d.day)
 		if d.day > latest.day || d.day == latest.day && d.event > latest.event {
 			latest = d
 		}
 	}
 	t.people++
-	t.cells[latest.place*t.days+first-rollout][4]++
-	if day := fully(t.doses); day > 0 {
+	t.cells[latest.place*t.days+from-rollout][4]++
+	if day := fully(doses); day > 0 {
 		t.fully++
 		t.cells[latest.place*t.days+day-rollout][5]++
 	}
-	t.doses = t.doses[:0]
 }
 
 // fully is the first day on which CDPH's rule holds: one Janssen; two Pfizer
@@ -201,6 +240,9 @@ func (t *tally) add(o *tally) {
 	for city, n := range o.cities {
 		t.cities[city] += n
 	}
+	if t.agreed != nil {
+		t.agreed.add(o.agreed)
+	}
 	t.refused += o.refused
 	t.people += o.people
 	t.fully += o.fully
@@ -208,20 +250,11 @@ func (t *tally) add(o *tally) {
 
 // truth writes the tally down.
 func (t *tally) truth(w *world) *Truth {
-	out := &Truth{Registries: w.names, CountyDay: make(map[string]map[string][6]int), Rows: make(map[string][3]int), Cities: t.cities}
+	out := &Truth{Registries: w.names, CountyDay: countyDay(w, t.cells, t.days), Rows: make(map[string][3]int), Cities: t.cities}
 	for place := range numPlaces {
 		code := w.place(place)
 		if t.rows[place] != [3]int{} {
 			out.Rows[code] = t.rows[place]
-		}
-		days := make(map[string][6]int)
-		for day, cell := range t.cells[place*t.days : (place+1)*t.days] {
-			if cell != [6]int{} {
-				days[string(w.cal.iso(rollout+day))] = cell
-			}
-		}
-		if len(days) > 0 {
-			out.CountyDay[code] = days
 		}
 	}
 	n := &out.Totals
@@ -238,6 +271,23 @@ func (t *tally) truth(w *world) *Truth {
 		n.Current += count
 	}
 	n.Refused, n.Recipients, n.FullyVaccinated = t.refused, t.people, t.fully
+	return out
+}
+
+// countyDay writes cells down by county and date; nothing for zeros.
+func countyDay(w *world, cells [][6]int, perPlace int) map[string]map[string][6]int {
+	out := make(map[string]map[string][6]int)
+	for place := range numPlaces {
+		days := make(map[string][6]int)
+		for day, cell := range cells[place*perPlace : (place+1)*perPlace] {
+			if cell != [6]int{} {
+				days[string(w.cal.iso(rollout+day))] = cell
+			}
+		}
+		if len(days) > 0 {
+			out[w.place(place)] = days
+		}
+	}
 	return out
 }
 

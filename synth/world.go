@@ -14,6 +14,7 @@ type world struct {
 	products  []product
 	byCVX     map[int][]int // products by CVX
 	defects   thresholds
+	overlap   overlap
 	registry  [numPlaces]int // of a resident, by county
 	names     []string       // registries
 }
@@ -34,7 +35,7 @@ func newWorld(cfg Config, through int) (*world, error) {
 	if w.products, w.byCVX, err = newProducts(); err != nil {
 		return nil, err
 	}
-	w.defects = newThresholds(cfg.Defects)
+	w.defects, w.overlap = newThresholds(cfg.Defects), newOverlap(cfg.Overlap)
 	w.registry = residents(cfg.Registries)
 	return w, nil
 }
@@ -77,6 +78,7 @@ type address struct {
 	house                  int
 	street, ending, unit   string
 	city, state, zip, fips string
+	inline, full           bool // unit on the street's line; ZIP+4
 }
 
 // household shares family name, address, phone and registry.
@@ -88,6 +90,7 @@ type household struct {
 	phone    uint64
 	registry int
 	size     int
+	namesake bool // of the household before it, or the one before of it
 }
 
 const maxMembers = 6
@@ -103,6 +106,9 @@ func (w *world) household(number uint64) household {
 		h.registry = 0 // seen by a provider who reports elsewhere
 	}
 	h.phone = 2_000_000 + r.next()%7_999_999
+	if w.overlap.on {
+		w.pairUp(&h)
+	}
 	return h
 }
 
@@ -133,6 +139,7 @@ type person struct {
 	races      [2]string
 	ethnicity  string
 	seed       uint64 // of the history
+	ties       ties
 }
 
 func (w *world) person(h *household, member int) person {
@@ -153,6 +160,9 @@ func (w *world) person(h *household, member int) person {
 	}
 	p.races, p.ethnicity = background(&r, c)
 	p.seed = hash(w.seed, saltHistory, p.number)
+	if w.overlap.on {
+		w.tie(h, &p, member)
+	}
 	return p
 }
 

@@ -19,7 +19,8 @@ import (
 )
 
 // Write makes the registries' files under dir, as REGISTRY/ACTION/NAME, and
-// truth.json beside them, last. A file is there whole or not at all. A dir
+// truth.json beside them, last; with an overlap also truth_events.tsv, and
+// crosswalk/OLD_to_NEW/crosswalk.csv. A file is there whole or not at all. A dir
 // that holds an earlier run's registries is refused with dose.ErrInvalid; on
 // any other error the registries' folders are removed again.
 // progress may be nil; it is never called twice at once.
@@ -29,13 +30,17 @@ func Write(ctx context.Context, dir string, cfg Config, progress func(done, tota
 	if err != nil {
 		return nil, err
 	}
-	if err := makeFolders(dir, cfg.Registries); err != nil {
+	if err := makeFolders(dir, cfg); err != nil {
 		return nil, err
 	}
 	t, err := run(ctx, dir, cfg, through, progress)
 	if err != nil {
 		for _, r := range cfg.Registries { // none was there before
 			os.RemoveAll(filepath.Join(dir, r))
+		}
+		if cfg.Overlap != (Overlap{}) {
+			os.RemoveAll(filepath.Join(dir, crosswalkFolder))
+			os.Remove(filepath.Join(dir, EventsFile))
 		}
 		return nil, err
 	}
@@ -64,16 +69,26 @@ func run(ctx context.Context, dir string, cfg Config, through int, progress func
 	t := counts.truth(w)
 	t.Seed, t.Events, t.Through = cfg.Seed, cfg.Rows, cfg.Through
 	t.list(files, deliver(w.seed, files, cfg.Defects.LateFiles))
+	if counts.agreed != nil {
+		counts.agreed.truth(w, t)
+		if err := p.tellAll(ctx, dir, t.Overlap); err != nil {
+			return nil, err
+		}
+	}
 	return t, writeTruth(filepath.Join(dir, "truth.json"), t)
 }
 
-func makeFolders(dir string, registries []string) error {
-	for _, r := range registries {
+func makeFolders(dir string, cfg Config) error {
+	folders := slices.Clone(cfg.Registries)
+	if cfg.Overlap != (Overlap{}) {
+		folders = append(folders, crosswalkFolder)
+	}
+	for _, r := range folders {
 		if _, err := os.Stat(filepath.Join(dir, r)); err == nil {
 			return fmt.Errorf("the folder holds an earlier run's %s; choose another or remove it: %w", r, dose.ErrInvalid)
 		}
 	}
-	for _, r := range registries {
+	for _, r := range cfg.Registries {
 		for _, a := range actionNames {
 			if err := os.MkdirAll(filepath.Join(dir, r, a), 0o755); err != nil {
 				return err
@@ -100,7 +115,7 @@ func (p *plan) files(most int) (out []*output) {
 		for nn, part := range slices.Collect(slices.Chunk(s.entries, most)) {
 			o := &output{registry: s.registry, action: s.action, date: s.date, entries: part}
 			for _, e := range part {
-				if _, _, _, step := unpack(e); step == unusable {
+				if _, _, _, _, step := unpack(e); step == unusable {
 					o.Rejects++
 				}
 			}
@@ -282,13 +297,13 @@ type rowMaker struct {
 
 // row is the entry's line; valid until the next call.
 func (m *rowMaker) row(entry uint64) []byte {
-	number, member, event, s := unpack(entry)
+	number, member, event, c, s := unpack(entry)
 	w := m.plan.world
 	h := w.household(uint64(number))
 	p := w.person(&h, member)
 	m.events = w.history(&h, &p, m.events)
 	g := &m.events[event]
-	r := w.record(&h, &p, g, s, m.plan.knows(&h, &p, g, s))
+	r := w.record(&h, &p, g, c, s, m.plan.knows(&h, &p, g, c, s))
 	m.line = m.format.row(m.line[:0], &r)
 	return m.line
 }
