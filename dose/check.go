@@ -27,6 +27,21 @@ const (
 	LineTooLong
 	NULByte
 	RuleCrashed
+	MessageTooLong
+	HeaderBad
+	MessageType
+	NotProduction
+	SegmentMissing
+	NoDoseInMessage
+	NoDoseInOrder
+	StrayText
+
+	BatchCount
+	BatchOpen
+	SegmentOrder
+	SegmentBad
+	ProcessingUnknown
+	EventIDMade
 
 	QuotesUnwrapped
 	ExtraFields
@@ -54,6 +69,7 @@ const (
 	UpdateOfUnknown
 	DeleteOfUnknown
 	Revived
+	AbsentFromSnapshot
 
 	numChecks
 )
@@ -80,6 +96,22 @@ var rules = [numChecks]Rule{
 	NULByte:           {"NUL_BYTE", Error, true, "the row holds a NUL byte", "export the file as UTF-8 text again; it may have been cut or is no text", "CVRS v2, data conventions 1"},
 	RuleCrashed:       {"RULE_CRASHED", Error, true, "a check failed on this row", "report it with the check's name and the line; the row is kept", "dosebook"},
 
+	MessageTooLong:  {"HL7_TOO_LONG", Error, true, "the message is longer than 1 MiB", "look for missing message headers (MSH), then send the messages again", "dosebook"},
+	HeaderBad:       {"HL7_HEADER", Error, true, "MSH does not declare usable delimiters", "begin each message with MSH|^~\\&|", "HL7 2.5.1, 2.15.9.1–2"},
+	MessageType:     {"HL7_TYPE", Error, true, "MSH-9 is not VXU^V04", "send vaccination records as VXU^V04^VXU_V04", "CDC HL7 immunization guide R1.5, MSH-9"},
+	NotProduction:   {"HL7_TEST", Error, true, "MSH-11 says test or debugging: such a message never counts", "send real records with processing id P", "CDC HL7 immunization guide R1.5, MSH-11"},
+	SegmentMissing:  {"HL7_SEGMENT", Error, true, "a required segment (PID before the orders, ORC before each RXA) is missing", "send MSH, PID, then ORC and RXA for each dose", "CDC HL7 immunization guide R1.5, VXU_V04; receiver rules for missing segments"},
+	NoDoseInMessage: {"HL7_NO_RXA", Error, true, "the message holds no RXA, and so no dose or refusal", "send an ORC and an RXA for each dose or refusal", "CDC HL7 immunization guide R1.5, VXU_V04"},
+	NoDoseInOrder:   {"HL7_ORC_ALONE", Error, true, "an ORC is not followed by its RXA", "send an RXA behind each ORC", "CDC HL7 immunization guide R1.5, ORDER group"},
+	StrayText:       {"HL7_STRAY", Error, true, "text stands outside any message", "look for a missing MSH, or for a batch trailer in the wrong place", "HL7 2.5.1, 2.10.3"},
+
+	BatchCount:        {"HL7_BATCH_COUNT", Error, false, "a batch or file trailer (BTS-1, FTS-1) counts otherwise than what was read", "check whether the file is whole, then send what is missing", "HL7 2.5.1, 2.10.3"},
+	BatchOpen:         {"HL7_BATCH_OPEN", Error, false, "a batch or file header (BHS, FHS) and a trailer (BTS, FTS) don't pair up", "check whether the file is whole; it may have been cut short", "HL7 2.5.1, 2.10.3"},
+	SegmentOrder:      {"HL7_ORDER", Warning, false, "a segment is out of order or comes twice; it was passed over", "send PID and PD1 once, then for each dose ORC, RXA, RXR, OBX", "CDC HL7 immunization guide R1.5, receiver rules for order"},
+	SegmentBad:        {"HL7_LINE", Warning, false, "a line in the message is no segment; it was passed over", "look for a line break inside a value: HL7 writes it \\.br\\", "HL7 2.5.1, 2.7"},
+	ProcessingUnknown: {"HL7_PROCESSING", Warning, false, "MSH-11 is not P, T or D; the message was taken as production", "send P for real records, T for tests", "CDC HL7 immunization guide R1.5, MSH-11"},
+	EventIDMade:       {"HL7_9999", Info, false, "ORC-3 is 9999, which names no event: the id was made of recipient, date and vaccine", "send a stable id of your own where there is one", "CDC HL7 immunization guide R1.5, ORC-3"},
+
 	QuotesUnwrapped: {"QUOTES", Info, false, "the value was wrapped in double quotes, as spreadsheets do; they were removed", "export without quotes: CVRS has no quoting rule", "CVRS v2, data conventions 2"},
 	ExtraFields:     {"EXTRA_FIELDS", Warning, false, "the row has more fields than the header; what follows the last column was not read", "look for a tab inside a value: CVRS asks to turn tabs into spaces", "CVRS v2, data conventions 2"},
 	UnknownColumn:   {"FMT_002", Warning, false, "the header names columns that are no CVRS columns; they were not read", "check the spelling of the header; other columns are allowed and ignored", "CVRS v2, data conventions 4; CDC validator FMT_002"},
@@ -103,10 +135,11 @@ var rules = [numChecks]Rule{
 
 	RecipientMissing: {"REQD001", Warning, false, "recip_id is empty; the dose stands as a person of its own", "send the recipient's stable id", "CVRS v2 field 4"},
 
-	AddOfKnown:      {"ADD_OF_KNOWN", Warning, false, "an addition for an event that is known with other content: taken as its newer version", "send corrections as updates", "CDC clearinghouse guide"},
-	UpdateOfUnknown: {"UPDATE_OF_UNKNOWN", Warning, false, "an update for an event that was never added: taken as its first version", "check whether the file of additions is missing", "CDC clearinghouse guide"},
-	DeleteOfUnknown: {"DELETE_OF_UNKNOWN", Warning, false, "a delete for an event that is not known: kept as a tombstone", "check whether the file of additions is missing", "CDC clearinghouse guide"},
-	Revived:         {"REVIVED", Warning, false, "an event that was deleted was sent again and lives again", "nothing to do if this was meant", "CDC clearinghouse guide"},
+	AddOfKnown:         {"ADD_OF_KNOWN", Warning, false, "an addition for an event that is known with other content: taken as its newer version", "send corrections as updates", "CDC clearinghouse guide"},
+	UpdateOfUnknown:    {"UPDATE_OF_UNKNOWN", Warning, false, "an update for an event that was never added: taken as its first version", "check whether the file of additions is missing", "CDC clearinghouse guide"},
+	DeleteOfUnknown:    {"DELETE_OF_UNKNOWN", Warning, false, "a delete for an event that is not known: kept as a tombstone", "check whether the file of additions is missing", "CDC clearinghouse guide"},
+	AbsentFromSnapshot: {"ABSENT_FROM_SNAPSHOT", Warning, false, "the event is not in the registry's latest snapshot: it counts as deleted", "check with the registry whether the event was withdrawn", "dosebook"},
+	Revived:            {"REVIVED", Warning, false, "an event that was deleted was sent again and lives again", "nothing to do if this was meant", "CDC clearinghouse guide"},
 }
 
 // Rule returns the declaration of the check.

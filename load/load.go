@@ -47,6 +47,10 @@ type Warehouse interface {
 	// state depends on the entries alone; effects are told with the times in
 	// known, so the runner puts no retime behind a segment in one call.
 	Apply(ctx context.Context, entries, known []Entry) ([]Effect, error)
+	// Absent counts the live events of a registry that were last reported
+	// before the given time and that the segment, which is in the lake but
+	// not in the ledger, does not hold; and all its live events.
+	Absent(ctx context.Context, registry, segment string, before int64) (absent, live int64, err error)
 	Close() error
 }
 
@@ -56,8 +60,8 @@ const (
 	Decision  = "decision"  // what a steward settled
 )
 
-// Records says whether the entry's payload holds records of doses.
-func (e Entry) Records() bool { return e.Format != Crosswalk && e.Format != Decision }
+// HoldsRecords says whether the entry's payload holds records of doses.
+func (e Entry) HoldsRecords() bool { return e.Format != Crosswalk && e.Format != Decision }
 
 // Place is where a row lies: ledger sequence and row in the segment. It is
 // pointer and tie-break; no stable id is made from it (ADR 0003).

@@ -98,3 +98,35 @@ func (s *Segment) Abort() {
 	}
 	s.folder.Abort()
 }
+
+// WriteInput makes the segment of a payload that holds no records, in one go.
+func (l Lake) WriteInput(registry, segment string, cols []dose.Column, b arrow.RecordBatch) (_ []File, err error) {
+	defer b.Release()
+	defer dose.Wrap(&err, "write segment %s/%s", registry, segment)
+	path, err := l.Folder(registry, segment)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.RemoveAll(path); err != nil {
+		return nil, err
+	}
+	folder, err := durable.MkdirPart(path)
+	if err != nil {
+		return nil, err
+	}
+	defer folder.Abort()
+	t, err := NewTable(filepath.Join(folder.Dir, InputFile), cols)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.Append(b); err != nil {
+		t.Abort()
+		return nil, err
+	}
+	f, err := t.Finish()
+	if err != nil {
+		return nil, err
+	}
+	f.Path = registry + "/" + segment + "/" + f.Path
+	return []File{f}, folder.Commit()
+}

@@ -38,7 +38,12 @@ func (r *Runner) one(ctx context.Context, req Request, path string, c Count) (Pa
 	}
 	k := &Known{Entry: load.Entry{Registry: req.Registry, Segment: p.Segment, Action: req.Action},
 		SHA256: sha, Bytes: size, Name: a.Name, Issues: p.Issues}
-	if err := r.segment(ctx, req, k, c); err != nil {
+	if k.Format = req.Format; !k.HoldsRecords() {
+		err = r.input(ctx, k)
+	} else if err = r.segment(ctx, req, k, c); err == nil && req.Action == Snapshot {
+		err = r.guard(ctx, req, k, a)
+	}
+	if err != nil {
 		return p, err
 	}
 	if err := r.Ledger.Append(ctx, k, a.At); err != nil {
@@ -51,7 +56,7 @@ func (r *Runner) one(ctx context.Context, req Request, path string, c Count) (Pa
 // rank orders files of the same day and number, in microseconds: what a sender
 // adds, updates and deletes under one number is meant in that order, whichever
 // file arrives first.
-var rank = map[string]int64{"A": 0, "U": 1, "D": 2}
+var rank = map[string]int64{"A": 0, "U": 1, "D": 2, Snapshot: 3}
 
 // segment decodes the kept payload into a segment of the lake and fills in
 // what the ledger needs to know of it.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/dosebook/dosebook/dose"
 	"github.com/dosebook/dosebook/durable"
 )
 
@@ -21,14 +22,15 @@ func (r Raw) Path(sha string) string { return filepath.Join(r.Dir, sha[:2], sha)
 // Keep copies the file at path, whole or not at all, and returns its hash and
 // size. A payload that is kept already is not written again.
 func (r Raw) Keep(path string) (sha string, size int64, err error) {
+	// Asked before it is opened: opening a pipe waits for a writer.
+	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
+		return "", 0, fmt.Errorf("this is no regular file: %w", dose.ErrInvalid)
+	}
 	in, err := os.Open(path)
 	if err != nil {
-		return "", 0, err
+		return "", 0, fmt.Errorf("%w: %w", err, dose.ErrInvalid)
 	}
 	defer in.Close()
-	if st, err := in.Stat(); err == nil && !st.Mode().IsRegular() {
-		return "", 0, fmt.Errorf("%s is not a file", filepath.Base(path))
-	}
 	if err := os.MkdirAll(r.Dir, 0o700); err != nil {
 		return "", 0, err
 	}

@@ -41,8 +41,9 @@ type Count struct {
 // Request says what to load.
 type Request struct {
 	Registry  string
-	Format    string  // "auto" or a decoder's name
-	Action    string  // A, U, D: for formats whose records carry none
+	Format    string  // "auto", a decoder's name, or load.Crosswalk, load.Decision
+	Action    string  // A, U, D: for formats whose records carry none; Snapshot
+	MaxAbsent float64 // share of a registry's events that a snapshot may lack; 0 means 2 %
 	Precision string  // least precision of admin_date: year, month, day; empty means year
 	Limit     float64 // share of rejects above which the run reports dose.ErrRejects
 	Paths     []string

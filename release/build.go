@@ -191,7 +191,7 @@ func (b *builder) counties(ctx context.Context, facts, people, renamed string) (
 		}
 	}()
 	for _, e := range entries {
-		if !e.Records() {
+		if !e.HoldsRecords() {
 			continue
 		}
 		folder, err := b.lake.Folder(e.Registry, e.Segment)

@@ -26,7 +26,7 @@ const (
 func readFacts(path string, segments []load.Entry) (map[int64]facts, error) {
 	out := make(map[int64]facts, len(segments))
 	for _, s := range segments {
-		if s.Records() {
+		if s.HoldsRecords() {
 			out[s.Seq] = make(facts, s.Rows)
 		}
 	}

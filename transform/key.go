@@ -173,3 +173,9 @@ func (m *Mapper) filled() arrow.Array {
 	}
 	return numbers(arrow.PrimitiveTypes.Int32, out, nil, 0)
 }
+
+// Key is the key of an event or a recipient in its registry, as event_key and
+// recip_key hold it.
+func Key(registry, id string) int64 {
+	return int64(xxh3.HashString(registry+"\x00"+id) >> 1)
+}

@@ -27,6 +27,11 @@ type config struct {
 		MemoryMB int `yaml:"memory_mb"`
 		Threads  int `yaml:"threads"`
 	} `yaml:"warehouse"`
+	Matching struct { // docs/MATCHING.md
+		ComponentLimit  int    `yaml:"component_limit"`
+		ApartDays       int    `yaml:"apart_days"`
+		SameDayOtherLot string `yaml:"same_day_other_lot"`
+	} `yaml:"matching"`
 }
 
 // readConfig reads the file, then lets the environment and flags win.

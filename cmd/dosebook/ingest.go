@@ -12,13 +12,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/dosebook/dosebook/dose"
+	"github.com/dosebook/dosebook/load"
 	"github.com/dosebook/dosebook/load/duckdb"
 	"github.com/dosebook/dosebook/pipelines"
 )
 
 func ingestCommand(e *env) *cobra.Command {
-	var registry, format, action, precision string
-	var limit float64
+	var registry, format, action, precision, mode string
+	var limit, maxAbsent float64
 	c := &cobra.Command{
 		Use:   "ingest --registry NAME PATH…",
 		Short: "Load files from a registry now",
@@ -28,7 +29,11 @@ changes nothing. A folder means its files, by name. A file that can't be read
 does not stop the others; the exit status is then 2.
 
 Rows that can't be used become rejects with line, field, code and remedy;
-everything else loads, with issues where something is to be said.`,
+everything else loads, with issues where something is to be said.
+
+--mode snapshot is for a file that holds everything a registry has: events it
+lacks count as deleted, unless they are too many. --format crosswalk takes a
+CSV of ids that moved (entity,old_registry,old_id,new_registry,new_id).`,
 		Example: `  dosebook ingest --registry CAIR2 20210305_01_CAA.txt
   dosebook ingest --registry CAIR2 --action delete deletes/
   dosebook ingest --registry SDIR --json inbox/ | jq .totals`,
@@ -38,7 +43,13 @@ everything else loads, with issues where something is to be said.`,
 			if !ok {
 				return fmt.Errorf("--action %q is not one of add, update, delete: %w", action, dose.ErrInvalid)
 			}
-			if format != "auto" {
+			switch {
+			case mode == "snapshot" && code == "A":
+				code = pipelines.Snapshot
+			case mode != "incremental":
+				return fmt.Errorf("--mode is incremental, or snapshot (without --action): %w", dose.ErrInvalid)
+			}
+			if format != "auto" && format != load.Crosswalk {
 				if _, err := decoder(format); err != nil {
 					return err
 				}
@@ -50,13 +61,15 @@ everything else loads, with issues where something is to be said.`,
 				precision = e.config.Precision
 			}
 			return e.ingest(cmd.Context(), pipelines.Request{Registry: registry, Format: format, Action: code,
-				Precision: precision, Limit: limit, Paths: args})
+				Precision: precision, Limit: limit, MaxAbsent: maxAbsent, Paths: args})
 		},
 	}
 	f := c.Flags()
 	f.StringVar(&registry, "registry", "", "registry that sent the files, such as CAIR2 (required)")
-	f.StringVar(&format, "format", "auto", "auto or cvrs")
+	f.StringVar(&format, "format", "auto", "auto, cvrs, hl7v2, or crosswalk (CSV of ids that moved)")
 	f.StringVar(&action, "action", "add", "what the records are where they don't say: add, update or delete")
+	f.StringVar(&mode, "mode", "incremental", "incremental, or snapshot: the files hold all the registry has, what they lack is deleted")
+	f.Float64Var(&maxAbsent, "max-absent", 0.02, "share of the registry's events that a snapshot may lack; more is held (exit 5)")
 	f.StringVar(&precision, "precision", "year", "least precision of admin_date that is accepted: year, month or day")
 	f.Float64Var(&limit, "reject-limit", 0.05, "share of a file's records above which the exit status is 7")
 	_ = c.MarkFlagRequired("registry")

@@ -47,7 +47,7 @@ EXIT STATUS
 		SilenceUsage:  true,
 		Version:       version(),
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			return errors.Join(e.readConfig(cmd), e.startProfile())
+			return errors.Join(requiredFlags(cmd), e.readConfig(cmd), e.startProfile())
 		},
 		PersistentPostRun: func(*cobra.Command, []string) { pprof.StopCPUProfile() },
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -71,7 +71,7 @@ EXIT STATUS
 	_ = f.MarkHidden("cpuprofile") // for developers: see bench/README.md
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(demoCommand(e), ingestCommand(e), releaseCommand(e), serveCommand(e), sqlCommand(e),
-		accessCommand(e), auditCommand(e), verifyCommand(e), synthCommand(e), warehouseCommand(e), configCommand(e))
+		accessCommand(e), auditCommand(e), explainCommand(e), reviewCommand(e), verifyCommand(e), synthCommand(e), warehouseCommand(e), configCommand(e))
 	usageErrors(root)
 	return root
 }
@@ -101,6 +101,14 @@ func usageErrors(c *cobra.Command) {
 	for _, sub := range c.Commands() {
 		usageErrors(sub)
 	}
+}
+
+// requiredFlags gives missing flags the exit code for wrong usage.
+func requiredFlags(cmd *cobra.Command) error {
+	if err := cmd.ValidateRequiredFlags(); err != nil {
+		return fmt.Errorf("%w; see '%s --help': %w", err, cmd.CommandPath(), dose.ErrInvalid)
+	}
+	return nil
 }
 
 func version() string {

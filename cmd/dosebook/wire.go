@@ -97,7 +97,8 @@ func (b *book) sweep() error {
 }
 
 func (e *env) warehouse(ctx context.Context, b *book, path string) (*duckdb.DB, error) {
-	return duckdb.Open(ctx, path, b.lake, duckdb.Options{MemoryMB: e.config.Warehouse.MemoryMB, Threads: e.config.Warehouse.Threads})
+	return duckdb.Open(ctx, path, b.lake, duckdb.Options{MemoryMB: e.config.Warehouse.MemoryMB, Threads: e.config.Warehouse.Threads,
+		Rules: duckdb.Rules(e.config.Matching)})
 }
 
 func (e *env) runner(b *book, w load.Warehouse) *pipelines.Runner {

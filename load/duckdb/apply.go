@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/dosebook/dosebook/dose"
 	"github.com/dosebook/dosebook/load"
@@ -201,4 +202,20 @@ func (d *DB) Export(ctx context.Context, query, path string) error {
 		return fmt.Errorf("export %s: %w", filepath.Base(path), err)
 	}
 	return nil
+}
+
+// Absent counts what a snapshot would remove.
+func (d *DB) Absent(ctx context.Context, registry, segment string, before int64) (absent, live int64, err error) {
+	defer dose.Wrap(&err, "compare snapshot %s/%s with the warehouse", registry, segment)
+	folder, err := d.lake.Folder(registry, segment)
+	if err != nil {
+		return 0, 0, err
+	}
+	query, err := sqltext.Text("queries/snapshot_absent.sql")
+	if err != nil {
+		return 0, 0, err
+	}
+	query = strings.ReplaceAll(query, "{files}", list([]string{filepath.Join(folder, load.EventFile)}))
+	err = d.conn.QueryRowContext(ctx, query, registry, before).Scan(&absent, &live)
+	return absent, live, err
 }

@@ -39,7 +39,7 @@ func (d *DB) newChunk(entries, known []load.Entry) (*chunk, error) {
 			return nil, err
 		}
 		fresh := k.Seq >= c.first
-		if !k.Records() {
+		if !k.HoldsRecords() {
 			if fresh {
 				c.inputs[k.Format] = append(c.inputs[k.Format], inputRow{k.Seq, filepath.Join(folder, load.InputFile)})
 			}

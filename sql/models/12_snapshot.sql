@@ -6,11 +6,13 @@ insert into snapshot
 select registry, source_time, seq * 4294967296 from segment_in where fresh and snapshot;
 
 create or replace temp table absent as
-select e.place, e.recip
-from event e join (select registry, max(source_time) as source_time from snapshot group by registry) s on s.registry = e.registry
+select e.place, e.recip, s.place as snapshot
+from event e join (select registry, source_time, place from (
+    select *, row_number() over (partition by registry order by source_time desc, place desc) as n from snapshot) r where n = 1) s
+  on s.registry = e.registry
 where not e.tombstone and e.source_time < s.source_time;
 
 update event set tombstone = true where place in (select place from absent);
 
 insert into event_issue
-select place, 'ABSENT_FROM_SNAPSHOT' from absent;
+select snapshot, 'ABSENT_FROM_SNAPSHOT' from absent;
