@@ -103,8 +103,8 @@ func (t *teller) person(m int) {
 func (t *teller) line(r *record) {
 	b := append(append(t.events, t.plan.world.names[r.registry]...), '\t')
 	b = number(b, t.format.letters[r.letter], r.event)
-	b = append(strconv.AppendUint(b, r.person.number, 10), '\t')
-	b = append(strconv.AppendUint(b, eventKey(r.person, r.given), 10), '\t')
+	b = append(strconv.AppendUint(b, r.person.number+1, 10), '\t')
+	b = append(strconv.AppendUint(b, eventKey(r.person, r.given)+1, 10), '\t')
 	b = number(b, "P", r.recip)
 	for m := r.marks; m != 0; m &= m - 1 {
 		at := bits.TrailingZeros16(uint16(m))
