@@ -50,7 +50,7 @@ byte. --as-of goes back to an earlier position.`,
 		Example: `  dosebook release show --json | jq '.files[] | select(.path | contains("06001"))'`,
 		RunE:    func(cmd *cobra.Command, args []string) error { return e.showRelease(cmd.Context(), args) },
 	}
-	c.AddCommand(build, list, show)
+	c.AddCommand(build, list, show, releaseDiffCommand(e))
 	return c
 }
 

@@ -18,7 +18,8 @@ type Reader struct{ db *sql.DB }
 
 // NewReader makes the views of the SQL text at name over files: each {key} is
 // replaced by the list of paths. Only folders may be read or, for Export,
-// written.
+// written. The last folder also takes what does not fit into memory: it should
+// be the caller's own, mode 0700.
 func NewReader(ctx context.Context, name string, files map[string][]string, folders []string, memoryMB int) (_ *Reader, err error) {
 	defer dose.Wrap(&err, "open release for queries")
 	connector, err := duckdriver.NewConnector("", nil)
@@ -44,7 +45,7 @@ func (r *Reader) setup(ctx context.Context, name string, files map[string][]stri
 	}
 	with := strings.NewReplacer(replace...)
 	statements := []string{"set TimeZone = 'UTC'", fmt.Sprintf("set memory_limit = '%dMB'", memoryMB),
-		"set autoinstall_known_extensions = false", "set allowed_directories = " + list(folders), "set enable_external_access = false"}
+		"set autoinstall_known_extensions = false", "set temp_directory = " + quote(folders[len(folders)-1]), "set allowed_directories = " + list(folders), "set enable_external_access = false"}
 	for _, v := range views {
 		statements = append(statements, with.Replace(v))
 	}
