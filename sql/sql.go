@@ -34,6 +34,10 @@ func Statements(name string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	return split(text), nil
+}
+
+func split(text string) []string {
 	var out []string
 	var b strings.Builder
 	for line := range strings.Lines(text) {
@@ -50,7 +54,7 @@ func Statements(name string) ([]string, error) {
 	if rest := strings.TrimSpace(b.String()); rest != "" {
 		out = append(out, rest)
 	}
-	return out, nil
+	return out
 }
 
 // Migrations lists the migration files of a database in order.
