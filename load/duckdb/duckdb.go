@@ -72,6 +72,8 @@ type DB struct {
 	conn  *sql.Conn
 	lake  load.Lake
 	rules Rules
+
+	memoryMB int
 }
 
 var _ load.Warehouse = (*DB)(nil)
@@ -97,7 +99,7 @@ func Open(ctx context.Context, path string, lake load.Lake, o Options) (_ *DB, e
 	if err != nil {
 		return nil, err
 	}
-	d := &DB{db: sql.OpenDB(connector), lake: lake, rules: o.Rules}
+	d := &DB{db: sql.OpenDB(connector), lake: lake, rules: o.Rules, memoryMB: o.MemoryMB}
 	d.db.SetMaxOpenConns(1) // temporary tables belong to one connection
 	if err := sqltext.Migrate(ctx, d.db, "duckdb"); err != nil {
 		return nil, joinClose(err, d.db)

@@ -1,0 +1,7 @@
+-- No pair is formed but inside a name key with two recipients: 4 % of them.
+create or replace temp table live as
+select place, recip, name_key, admin_date, lot from event
+where not tombstone and name_key is not null and recip in (select recip from scope);
+create or replace temp table candidate as
+select l.* from live l join
+  (select name_key from live group by name_key having min(recip) <> max(recip)) k on k.name_key = l.name_key;

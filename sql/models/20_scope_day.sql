@@ -1,0 +1,18 @@
+-- Whose answer may change: who is touched, those joined with them, everyone
+-- who shares a name key with these, and those joined with them in turn.
+create or replace temp table touched as
+select recip from lost
+union select recip from absent
+union select recip from event where place >= {first_place}
+union select recip from event where event_key in (select event_key from reread)
+union select recip from redecided;
+create or replace temp table member as
+select recip from touched
+union select recip from person where component in (select component from person where recip in (select recip from touched));
+create or replace temp table mate as
+select distinct recip from event where name_key in
+  (select name_key from event where recip in (select recip from member) and name_key is not null);
+create or replace temp table scope as
+select recip from member
+union select recip from mate
+union select recip from person where component in (select component from person where recip in (select recip from mate));
