@@ -36,12 +36,12 @@ func (c *expiring) Done() <-chan struct{} {
 // Random sets share a log: none sees the others, because registries and keys
 // are their own, and a few calls do for all. A registry's sets share the files'
 // times and actions.
-const registries, setsPerRegistry = 6, 9
+const registries, setsPerRegistry = 7, 16
 
 // random: any set of small payloads with few keys gives the same state and the
 // same effects, however the ledger is cut into calls.
 func (s suite) random(t *testing.T) {
-	logs := 4 // 216 sets
+	logs := 2 // 224 sets
 	if testing.Short() {
 		logs = 1
 	}

@@ -5,7 +5,11 @@ select recip from lost
 union select recip from absent
 union select recip from event where place >= {first_place}
 union select recip from event where event_key in (select event_key from reread)
-union select recip from redecided;
+union select recip from redecided
+-- An older row that does not count still tells that an event, or a recipient,
+-- has been known for longer; that breaks ties and names people.
+union select recip from judged where prior and v = versions and first_born < born
+union select recip from arrived;
 create or replace temp table member as
 select recip from touched
 union select recip from person where component in (select component from person where recip in (select recip from touched));
