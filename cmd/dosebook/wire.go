@@ -13,6 +13,7 @@ import (
 	"github.com/dosebook/dosebook/dose"
 	"github.com/dosebook/dosebook/extract"
 	"github.com/dosebook/dosebook/extract/cvrs"
+	"github.com/dosebook/dosebook/extract/hl7v2"
 	"github.com/dosebook/dosebook/load"
 	"github.com/dosebook/dosebook/load/duckdb"
 	"github.com/dosebook/dosebook/pipelines"
@@ -30,8 +31,10 @@ func decoder(format string) (extract.Decoder, error) {
 	switch format {
 	case "cvrs":
 		return &cvrs.Decoder{}, nil
+	case "hl7v2":
+		return &hl7v2.Decoder{}, nil
 	}
-	return nil, fmt.Errorf("format %q is not one of auto, cvrs: %w", format, dose.ErrInvalid)
+	return nil, fmt.Errorf("format %q is not one of auto, cvrs, hl7v2: %w", format, dose.ErrInvalid)
 }
 
 // book is an open data directory.
