@@ -46,7 +46,10 @@ type Version struct {
 func TestWarehouse(t *testing.T, open func(t *testing.T, lake load.Lake) Store) {
 	s := suite{open}
 	for _, c := range cases() {
-		t.Run(c.name, func(t *testing.T) { s.run(t, c) })
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s.run(t, c)
+		})
 	}
 	t.Run("the series rule", s.series)
 	t.Run("a failed Apply changes nothing", s.failing)

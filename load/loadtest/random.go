@@ -47,6 +47,7 @@ func (s suite) random(t *testing.T) {
 	}
 	for seed := range uint64(logs) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			t.Parallel()
 			rng := rand.New(rand.NewPCG(seed, 42))
 			l, rounds := randomLog(t, rng)
 			s.cut(t, "one payload of each set at a time", l, kinds(l, rounds), true)
