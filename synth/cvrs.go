@@ -317,7 +317,8 @@ func (c *cvrs) sender(b []byte, registry int, s *site) []byte {
 // appendPhone writes a number in the registry's way. Its area code is one
 // that no carrier has: it is nobody's.
 func appendPhone(b []byte, n uint64, registry int) []byte {
-	digits := strconv.AppendUint(nil, (222+n%5*111)*10_000_000+n, 10)
+	var buf [10]byte
+	digits := strconv.AppendUint(buf[:0], (222+n%5*111)*10_000_000+n, 10)
 	switch registry % 3 {
 	case 0:
 		b = append(append(b, digits[:3]...), '-')

@@ -55,6 +55,8 @@ func TestEvaluate(t *testing.T) {
 			persons: sums{0, 1, 0}, merges: map[string]int64{"none": 1}},
 		"placeholder chains three": {lines: []string{"a1 1 1 p 1 1 junk_phone", "a2 2 2 q 1 2 junk_phone", "a3 3 3 r 1 3 junk_phone,namesake"},
 			persons: sums{0, 3, 0}, merges: map[string]int64{"junk_phone": 3}},
+		"marks of all events of an id": {lines: []string{"a1 1 1 p 1 1", "a2 1 2 p 1 2 typo", "b1 1 3 q 2 3"},
+			persons: sums{1, 0, 0}, splits: map[string]int64{"typo": 1}},
 		"one of three lost": {lines: []string{"a1 1 1 p 1 1", "b1 1 1 q 1 1", "a2 1 2 r 2 2 two_ids"},
 			doses: sums{1, 1, 1}, persons: sums{3, 1, 1}, splits: map[string]int64{"two_ids": 2}},
 		"another day is another dose": {lines: []string{"a1 1 1 p 1 1", "a2 1 2 p 1 1 date_off", "b1 1 1 q 1 0 date_off", "b2 1 2 q 1 3"},

@@ -357,3 +357,32 @@ func TestOverlapRefusedOrCancelled(t *testing.T) {
 		t.Errorf("a cancelled run left %v, %v", slices.Collect(maps.Keys(left)), err)
 	}
 }
+
+// Rekeyed ids say nothing: no number of the first registry comes back in the
+// second. Otherwise each does.
+func TestRekeyedIDs(t *testing.T) {
+	for _, rekeyed := range []bool{true, false} {
+		dir, _ := write(t, Config{Seed: 29, Rows: 8_000, Overlap: Overlap{Share: 0.4, Rekeyed: rekeyed}})
+		numbers, same, pairs := make(map[string][2]string), 0, 0
+		for key, e := range readTold(t, dir) {
+			_, id, _ := strings.Cut(key, " ")
+			had, twice := numbers[e.dose]
+			_, recip, _ := strings.Cut(e.recip, " ")
+			numbers[e.dose] = [2]string{id[1:], recip}
+			if twice {
+				pairs++
+				for i, n := range numbers[e.dose] {
+					if had[i] == n {
+						same++
+					}
+				}
+			}
+			if is := id[1:] >= "1099511627776"; is && !rekeyed {
+				t.Errorf("%s is no id of the first registry", id)
+			}
+		}
+		if pairs < 1_000 || rekeyed && same > 0 || !rekeyed && same < 2*pairs {
+			t.Errorf("rekeyed %v: %d of %d ids are the same", rekeyed, same, 2*pairs)
+		}
+	}
+}

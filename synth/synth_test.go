@@ -264,3 +264,10 @@ func BenchmarkWrite(b *testing.B) {
 	}
 	b.ReportMetric(200_000*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 }
+
+func BenchmarkWriteOverlap(b *testing.B) {
+	for b.Loop() {
+		write(b, Config{Seed: 1, Rows: 200_000, Defects: DefaultDefects(), Overlap: DefaultOverlap()})
+	}
+	b.ReportMetric(200_000*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+}
