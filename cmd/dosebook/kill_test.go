@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io/fs"
 	"os"
@@ -137,7 +139,10 @@ func TestLeftovers(t *testing.T) {
 	t.Parallel()
 	w, _ := shared(t)
 	d := copyOf(t, w)
-	for _, name := range []string{"releases/.part-latest-1", "raw/.part-1", "lake/CAIR2/.part-0123456789abcdef-1/event.parquet", ".part-as-of-1/warehouse.duckdb"} {
+	text := cvrsText(row("left-1", nil))
+	sum := sha256.Sum256([]byte(text))
+	segment := "lake/CAIR2/" + hex.EncodeToString(sum[:])[:16] + "/" // complete, but not yet in the ledger
+	for _, name := range []string{segment + "event.parquet", segment + "old.parquet", "releases/.part-latest-1", "raw/.part-1", "lake/CAIR2/.part-0123456789abcdef-1/event.parquet", ".part-as-of-1/warehouse.duckdb"} {
 		path := filepath.Join(string(d), filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			t.Fatal(err)
@@ -146,10 +151,13 @@ func TestLeftovers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	d.ok(t, "ingest", "--registry", "CAIR2", write(t, "20210101_77_CAA.txt", cvrsText(row("left-1", nil))))
+	d.ok(t, "ingest", "--registry", "CAIR2", write(t, "20210101_77_CAA.txt", text))
 	d.ok(t, "release", "build")
 	if left := d.unfinished(t); len(left) > 0 {
 		t.Errorf("left: %q", left)
+	}
+	if _, err := os.Stat(filepath.Join(string(d), filepath.FromSlash(segment), "old.parquet")); err == nil {
+		t.Error("the segment of a killed run was kept")
 	}
 	d.sound(t)
 }
