@@ -243,10 +243,10 @@ func (b *builder) tables(ctx context.Context) ([]File, error) {
 		reject = "53_release_no_rejects.sql"
 	}
 	for _, t := range []struct{ file, query string }{
-		{"county_day.parquet", "41_county_day.sql"}, {"reject.parquet", reject}, {"segment.parquet", "54_release_segments.sql"},
+		{"county_day.parquet", "41_county_day.sql"}, {"county_demographic_day.parquet", "42_county_demographic_day.sql"}, {"reject.parquet", reject}, {"segment.parquet", "54_release_segments.sql"},
 	} {
 		path := filepath.Join(b.dir, t.file)
-		err := b.export(ctx, "models/"+t.query, path, "{counties}", strings.Join(counties, ", "),
+		err := b.export(ctx, "models/"+t.query, path, "{counties}", strings.Join(counties, ", "), "{population}", populationValues(),
 			"{files}", "["+strings.Join(rejects, ", ")+"]", "{rejects}", strings.Join(lines, ", "), "{segments}", b.segmentValues())
 		if err != nil {
 			return nil, err
@@ -258,6 +258,15 @@ func (b *builder) tables(ctx context.Context) ([]File, error) {
 		files = append(files, f)
 	}
 	return files, nil
+}
+
+func populationValues() string {
+	all := dose.Populations()
+	rows := make([]string, len(all))
+	for i, p := range all {
+		rows[i] = fmt.Sprintf("(%s, %s, %s, %d)", quote(p.FIPS), quote(p.Category), quote(p.Value), p.People)
+	}
+	return strings.Join(rows, ", ")
 }
 
 func (b *builder) segmentValues() string {

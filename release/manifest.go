@@ -54,7 +54,7 @@ func (m *Manifest) File(path string) (File, bool) {
 // Store is the releases folder of a data directory, for readers:
 //
 //	releases/<id>/manifest.json
-//	releases/<id>/county_day.parquet, segment.parquet, reject.parquet
+//	releases/<id>/county_day.parquet, county_demographic_day.parquet, segment.parquet, reject.parquet
 //	releases/<id>/counties/<place>/{dose_event,dose,recipient}.parquet, manifest.json
 //	releases/latest     the id of the newest approved release
 //
@@ -135,7 +135,7 @@ func (s Store) read(id string, name ...string) (*Manifest, error) {
 // once. The city jurisdictions' rows are their counties' too.
 func ViewFiles(root string) map[string][]string {
 	files := map[string][]string{}
-	for _, t := range []string{"county_day", "segment", "reject"} {
+	for _, t := range []string{"county_day", "county_demographic_day", "segment", "reject"} {
 		files[t] = []string{filepath.Join(root, t+".parquet")}
 	}
 	for _, p := range dose.Places() {

@@ -5,11 +5,12 @@
 --   moved county   it stands in another county's file; other is that county
 --   correction     another version, with other reported cells
 --   derived        the same reported cells; another record changed what follows
+--   older release  the second release is the older one: no cause is told
 -- Versions that say the same are no change.
 with pair as (select * from read_parquet({pairs}))
 select k.place as county, case k.kind when 'added' then 'added' when 'removed' then 'removed' else 'changed' end as change,
-       case when {older} then 'older release'
-            when p.a_place is not null then 'moved county'
+       case when p.a_place is not null then 'moved county'
+            when {older} then 'older release'
             when k.kind = 'added' and (k.registry, k.b_segment) in (select (registry, segment) from known_a) then 'restored'
             when k.kind = 'added' then 'new report'
             when k.kind = 'removed' then 'delete'

@@ -9,6 +9,8 @@ create view recipient as
 select * from read_parquet({recipient}) where visible_because <> 'administration';
 create view county_day as
 select * from read_parquet({county_day});
+create view county_demographic_day as
+select * from read_parquet({county_demographic_day});
 create view segment as
 select * from read_parquet({segment});
 create view reject as

@@ -1,0 +1,70 @@
+-- county_demographic_day: county_day by age group, race and ethnicity, and
+-- Healthy Places Index quartile, with denominators. Doses by what the event
+-- says of the person; people once, by their latest dose. Coverage is given as
+-- it is, per 10,000 people, and capped at 9,500 with a flag (CDC's cap of late 2021), never capped
+-- silently. {counties} is a list of (code, fips, label, flag), {population} of
+-- (fips, category, value, people).
+with fact as (
+  select e.county, e.admin_date as day, e.age_group, e.race_eth, e.hpi_quartile, coalesce(p.product, 0) as product,
+         v.person_id, v.dose_ordinal, v.full_date
+  from derived v join event e on e.place = v.place left join product p on p.cvx = e.cvx
+  where v.is_primary
+), person as (
+  select person_id, min(day) as first_day, max(full_date) as full_date, max(dose_ordinal) as doses from fact group by person_id
+), home as (
+  select f.county, f.age_group, f.race_eth, f.hpi_quartile, p.first_day, p.full_date
+  from person p join fact f on f.person_id = p.person_id and f.dose_ordinal = p.doses
+), step as (
+  select county, age_group, race_eth, hpi_quartile, day, count(*) as total, count(*) filter (product = 1) as pfizer,
+         count(*) filter (product = 2) as moderna, count(*) filter (product = 3) as jj, 0 as partially, 0 as fully, 0 as one
+  from fact group by county, age_group, race_eth, hpi_quartile, day
+  union all
+  select county, age_group, race_eth, hpi_quartile, first_day, 0, 0, 0, 0, count(*) filter (full_date is null or full_date <> first_day), 0, count(*)
+  from home group by county, age_group, race_eth, hpi_quartile, first_day
+  union all
+  select county, age_group, race_eth, hpi_quartile, full_date, 0, 0, 0, 0, 0, count(*), 0
+  from home where full_date is not null group by county, age_group, race_eth, hpi_quartile, full_date
+), category(category, code, label) as (
+  values ('Age Group', 0, 'Unknown Agegroup'), ('Age Group', 1, 'Under 5'), ('Age Group', 2, '5-11'), ('Age Group', 3, '12-17'),
+         ('Age Group', 4, '18-49'), ('Age Group', 5, '50-64'), ('Age Group', 6, '65+'),
+         ('Race/Ethnicity', 0, 'Unknown'), ('Race/Ethnicity', 1, 'American Indian or Alaska Native'), ('Race/Ethnicity', 2, 'Asian'),
+         ('Race/Ethnicity', 3, 'Black or African American'), ('Race/Ethnicity', 4, 'Latino'), ('Race/Ethnicity', 5, 'Multiracial'),
+         ('Race/Ethnicity', 6, 'Native Hawaiian or Other Pacific Islander'), ('Race/Ethnicity', 7, 'White'), ('Race/Ethnicity', 8, 'Other Race'),
+         ('HPI Quartile', 0, 'Unknown'), ('HPI Quartile', 1, '1'), ('HPI Quartile', 2, '2'), ('HPI Quartile', 3, '3'), ('HPI Quartile', 4, '4')
+), county(code, fips, label, flag) as (
+  values {counties}
+), population(fips, category, label, people) as (
+  values {population}
+), grouped as (
+  select s.county, s.day, c.category, c.label, sum(total) as total, sum(pfizer) as pfizer, sum(moderna) as moderna, sum(jj) as jj,
+         sum(partially) as partially, sum(fully) as fully, sum(one) as one
+  from step s join category c
+    on c.code = case c.category when 'Age Group' then s.age_group when 'Race/Ethnicity' then s.race_eth else coalesce(s.hpi_quartile, 0) end
+  group by s.county, s.day, c.category, c.label
+), placed as (
+  select k.label as place, k.fips, g.* exclude (county) from grouped g join county k on k.code = g.county
+  union all
+  select 'All CA Counties', 'CA', day, category, label, sum(total), sum(pfizer), sum(moderna), sum(jj), sum(partially), sum(fully), sum(one)
+  from grouped where county > 1 group by day, category, label
+), people as (
+  select fips, category, label, people from population
+  union all
+  select 'CA', category, label, sum(people) from population group by category, label
+)
+select g.place as county, g.fips as county_fips, g.category as demographic_category, g.label as demographic_value,
+       cast(n.people as bigint) as est_population, g.day as administered_date,
+       cast(total as bigint) as total_doses, cast(sum(total) over w as bigint) as cumulative_total_doses,
+       cast(pfizer as bigint) as pfizer_doses, cast(sum(pfizer) over w as bigint) as cumulative_pfizer_doses,
+       cast(moderna as bigint) as moderna_doses, cast(sum(moderna) over w as bigint) as cumulative_moderna_doses,
+       cast(jj as bigint) as jj_doses, cast(sum(jj) over w as bigint) as cumulative_jj_doses,
+       cast(partially as bigint) as partially_vaccinated, cast(sum(one) over w - sum(fully) over w as bigint) as total_partially_vaccinated,
+       cast(fully as bigint) as fully_vaccinated, cast(sum(fully) over w as bigint) as cumulative_fully_vaccinated,
+       cast(one as bigint) as at_least_one_dose, cast(sum(one) over w as bigint) as cumulative_at_least_one_dose,
+       cast(round(10000.0 * sum(one) over w / nullif(n.people, 0)) as integer) as at_least_one_per_10000,
+       cast(round(10000.0 * sum(fully) over w / nullif(n.people, 0)) as integer) as fully_per_10000,
+       least(cast(round(10000.0 * sum(one) over w / nullif(n.people, 0)) as integer), 9500) as at_least_one_per_10000_capped,
+       least(cast(round(10000.0 * sum(fully) over w / nullif(n.people, 0)) as integer), 9500) as fully_per_10000_capped,
+       sum(one) over w > 0.95 * n.people as is_capped
+from placed g left join people n on n.fips = g.fips and n.category = g.category and n.label = g.label
+window w as (partition by g.fips, g.category, g.label order by g.day)
+order by g.category, g.place, g.label, g.day
