@@ -98,6 +98,12 @@ var warehouseOnly = map[string]string{
 	"city":      "the city jurisdiction as a number",
 	"countable": "completed and not refused",
 	"content":   "content_key of the segment",
+
+	"lot":        "lot_key of the segment",
+	"org":        "org_key of the segment",
+	"historical": "is_historical of the segment",
+	"age_group":  "recip_age_group as a number",
+	"race_eth":   "recip_race_eth as a number",
 	"full_date": "first day the primary series was complete",
 }
 

@@ -30,7 +30,7 @@ var mediaTypes = map[string]string{
 
 // stateLevels lists the tables of the whole release, with the level of what
 // they hold: counts, or rows as received.
-var stateLevels = map[string]dose.Level{"county_day": dose.Deidentified, "segment": dose.Deidentified, "reject": dose.Identified}
+var stateLevels = map[string]dose.Level{"county_day": dose.Deidentified, "county_demographic_day": dose.Deidentified, "segment": dose.Deidentified, "reject": dose.Identified}
 
 // built is the level that the files of places are built at.
 const built = dose.Identified
