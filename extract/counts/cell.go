@@ -45,7 +45,7 @@ func slashed(s string) (int32, bool) {
 		n[2] += 2000
 	}
 	t := time.Date(n[2], time.Month(n[0]), n[1], 0, 0, 0, 0, time.UTC)
-	if int(t.Month()) != n[0] || t.Day() != n[1] || n[2] < 1900 {
+	if int(t.Month()) != n[0] || n[2] < 1900 {
 		return 0, false
 	}
 	return days(t), true
