@@ -139,12 +139,12 @@ func TestOverlapCanBeBridged(t *testing.T) {
 	for _, typos := range []float64{0, 0.03, 0.1} {
 		o := clean
 		o.Typos = typos
-		s := evaluate(t, Config{Seed: 27, Rows: 60_000, Registries: []string{"CAIR2", "SDIR"}, Defects: DefaultDefects(), Overlap: o})
+		s := evaluate(t, Config{Seed: 27, Rows: 25_000, Registries: []string{"CAIR2", "SDIR"}, Defects: DefaultDefects(), Overlap: o})
 		t.Logf("typos %s\n%v", strconv.FormatFloat(typos, 'f', 2, 64), s)
 		if typos == 0 && min(s.Doses.Precision(), s.Doses.Recall(), s.Persons.Precision(), s.Persons.Recall()) < 0.99 {
 			t.Errorf("clean names: %v", s)
 		}
-		if lost := float64(s.Persons.FalseSplits["typo"]) / float64(s.Persons.True); lost < 0.8*typos || lost > 1.1*typos+0.001 {
+		if lost := float64(s.Persons.FalseSplits["typo"]) / float64(s.Persons.True); lost < 0.5*typos || lost > 1.3*typos+0.001 {
 			t.Errorf("%.2f typing errors split %.4f of the pairs", typos, lost)
 		}
 	}

@@ -202,8 +202,8 @@ func TestTruthEqualsRecount(t *testing.T) {
 		"without faults": {Seed: 8, Rows: 5_000},
 		"wild":           {Seed: 9, Rows: 30_000, Defects: wild, RowsPerFile: 700},
 		"one registry":   {Seed: 10, Rows: 4_000, Defects: wild, Registries: []string{"SDIR"}, Through: "2021-06-30"},
-		"overlap":        {Seed: 12, Rows: 30_000, Defects: DefaultDefects(), Overlap: DefaultOverlap()},
-		"wild overlap": {Seed: 13, Rows: 20_000, Defects: wild, Overlap: Overlap{Share: 0.5, Historical: 0.5, DateOff: 0.3, Typos: 0.3, Formats: 0.5, Moved: 0.3,
+		"overlap":        {Seed: 12, Rows: 15_000, Defects: DefaultDefects(), Overlap: DefaultOverlap()},
+		"wild overlap": {Seed: 13, Rows: 10_000, Defects: wild, Overlap: Overlap{Share: 0.5, Historical: 0.5, DateOff: 0.3, Typos: 0.3, Formats: 0.5, Moved: 0.3,
 			SameRegistry: 0.3, Twins: 0.3, JunkPhone: 0.3, NameSakes: 0.3, Crosswalk: 0.5}},
 		"two seasons on": {Seed: 11, Rows: 8_000, Defects: wild, Through: "2025-12-31"},
 	} {
