@@ -61,15 +61,16 @@ type messageState struct {
 	orphans  []dose.Reject
 }
 
-// verdict is a check that refuses; none when ok is false.
+// verdict is a check that refuses; none when bad is false.
 type verdict struct {
 	check dose.Check
+	field string // raw column
 	bad   bool
 }
 
-func (v *verdict) set(c dose.Check) {
+func (v *verdict) set(c dose.Check, field string) {
 	if !v.bad {
-		*v = verdict{c, true}
+		*v = verdict{c, field, true}
 	}
 }
 
@@ -187,10 +188,10 @@ func (w *worker) ref(to int) ref {
 }
 
 func (w *worker) reject(check dose.Check, line int64, record []byte) {
-	w.batch.Rejects = append(w.batch.Rejects, refused(check, line, record))
+	w.batch.Rejects = append(w.batch.Rejects, refused(verdict{check: check}, line, record))
 }
 
-func refused(check dose.Check, line int64, record []byte) dose.Reject {
+func refused(v verdict, line int64, record []byte) dose.Reject {
 	record = trimEnd(record[:min(len(record), keptOfLong)])
-	return dose.Reject{Row: -1, Line: line, Check: check, Record: bytes.Clone(record)}
+	return dose.Reject{Row: -1, Line: line, Check: v.check, Field: v.field, Record: bytes.Clone(record)}
 }

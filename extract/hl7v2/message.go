@@ -155,7 +155,7 @@ func (w *worker) open(at int, line int64) {
 	if m.headEnd == 0 {
 		m.headEnd = at
 		if !m.pid {
-			m.verdict.set(dose.SegmentMissing)
+			m.verdict.set(dose.SegmentMissing, "recip_id") // stands in PID-3
 		}
 		if !m.pd1 {
 			w.lateProtection(at)
@@ -175,15 +175,15 @@ func (w *worker) close(to int) {
 	}
 	v := m.verdict
 	if !g.rxa {
-		v.set(dose.NoDoseInOrder)
-		m.orphans = append(m.orphans, refused(v.check, g.line, record(w.text, w.ref(to))))
+		v.set(dose.NoDoseInOrder, "")
+		m.orphans = append(m.orphans, refused(v, g.line, record(w.text, w.ref(to))))
 		return
 	}
 	if !g.orc {
-		v.set(dose.SegmentMissing)
+		v.set(dose.SegmentMissing, "vax_event_id") // stands in ORC-3
 	}
 	if v.bad {
-		w.reject(v.check, g.line, record(w.text, w.ref(to)))
+		w.batch.Rejects = append(w.batch.Rejects, refused(v, g.line, record(w.text, w.ref(to))))
 		return
 	}
 	w.complete()
@@ -202,8 +202,8 @@ func (w *worker) close(to int) {
 func (w *worker) settle() {
 	m := &w.msg
 	if m.orders == 0 {
-		m.verdict.set(dose.NoDoseInMessage)
-		w.reject(m.verdict.check, m.line, w.text[m.at:m.end])
+		m.verdict.set(dose.NoDoseInMessage, "")
+		w.batch.Rejects = append(w.batch.Rejects, refused(m.verdict, m.line, w.text[m.at:m.end]))
 		return
 	}
 	if len(m.orphans) == 0 {

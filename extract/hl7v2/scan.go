@@ -110,20 +110,30 @@ func isDelimiter(c byte) bool {
 }
 
 // lastHeader returns where the last line that begins something begins, if
-// that is not the start of text; else 0. The last line may be cut: it does not
-// count unless its end or its delimiter is there.
+// that is not the start of text; else 0. It looks at the end first: one of CR
+// and LF is often nowhere, and to know that takes a while.
 func lastHeader(text []byte) int {
+	for window := 64 << 10; ; window *= 8 {
+		from := max(0, len(text)-window)
+		if at := lastHeaderFrom(text, from); at > 0 || from == 0 {
+			return at
+		}
+	}
+}
+
+// lastHeaderFrom looks at the lines that begin behind from.
+func lastHeaderFrom(text []byte, from int) int {
 	end := len(text)
 	cr, lf := end, end
-	for end > 0 {
+	for end > from {
 		if cr >= end {
-			cr = bytes.LastIndexByte(text[:end], '\r')
+			cr = from + bytes.LastIndexByte(text[from:end], '\r')
 		}
 		if lf >= end {
-			lf = bytes.LastIndexByte(text[:end], '\n')
+			lf = from + bytes.LastIndexByte(text[from:end], '\n')
 		}
 		at := max(cr, lf) + 1
-		if at > 0 && begins(text[at:end], end < len(text)) {
+		if at > from && begins(text[at:end], end < len(text)) {
 			return at
 		}
 		end = at - 1

@@ -55,7 +55,7 @@ func (w *worker) header(seg []byte) bool {
 	switch processing := w.component(f.at(10), 0); string(processing) {
 	case "P", "":
 	case "T", "D":
-		m.verdict.set(dose.NotProduction)
+		m.verdict.set(dose.NotProduction, "")
 	default:
 		w.find(dose.ProcessingUnknown, dose.NoField)
 	}

@@ -1,0 +1,7 @@
+BHS|^~\&|dosebook||||20210306090000-0800
+MSH|^~\&|dosebook||||20210306090000-0800||ACK^V04^ACK|20210306090000.1|P|2.5.1|||NE|NE|||||Z23^CDCPHINVS
+MSA|AR
+ERR||MSH^1|100^Segment sequence error^HL70357|E|HL7_HEADER^^L|||MSH does not declare usable delimiters: begin each message with MSH\F\\S\\R\\E\\T\\F\
+MSH|^~\&|dosebook|CAIR2|EHR|1234|20210306090000-0800||ACK^V04^ACK|20210306090000.2|P|2.5.1|||NE|NE|||||Z23^CDCPHINVS
+MSA|AA|M2
+BTS|2

@@ -1,0 +1,7 @@
+BHS|^~\&|dosebook||||20210306090000-0800
+MSH|^~\&|dosebook|CAIR2|EHR|1234|20210306090000-0800||ACK^V04^ACK|20210306090000.1|P|2.5.1|||NE|NE|||||Z23^CDCPHINVS
+MSA|AA|M1
+MSH|^~\&|dosebook|CAIR2|EHR|1234|20210306090000-0800||ACK^V04^ACK|20210306090000.2|P|2.5.1|||NE|NE|||||Z23^CDCPHINVS
+MSA|AE|M2
+ERR||RXA^1|100^Segment sequence error^HL70357|E|HL7_NO_RXA^^L|||the message holds no RXA, and so no dose or refusal: send an ORC and an RXA for each dose or refusal
+BTS|2

@@ -1,0 +1,7 @@
+BHS|^~\&|dosebook||||20210306090000-0800
+MSH|^~\&|dosebook|CAIR2|EHR|1234|20210306090000-0800||ACK^V04^ACK|20210306090000.1|P|2.5.1|||NE|NE|||||Z23^CDCPHINVS
+MSA|AE|M1
+ERR||PID^1|100^Segment sequence error^HL70357|E|HL7_SEGMENT^^L|||recip_id: a required segment (PID before the orders, ORC before each RXA) is missing: send MSH, PID, then ORC and RXA for each dose
+MSH|^~\&|dosebook|CAIR2|EHR|1234|20210306090000-0800||ACK^V04^ACK|20210306090000.2|P|2.5.1|||NE|NE|||||Z23^CDCPHINVS
+MSA|AA|M2
+BTS|2

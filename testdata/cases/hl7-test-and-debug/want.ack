@@ -1,0 +1,11 @@
+BHS|^~\&|dosebook||||20210306090000-0800
+MSH|^~\&|dosebook|CAIR2|EHR|1234|20210306090000-0800||ACK^V04^ACK|20210306090000.1|P|2.5.1|||NE|NE|||||Z23^CDCPHINVS
+MSA|AR|M1
+ERR||MSH^1^11|202^Unsupported processing id^HL70357|E|HL7_TEST^^L|||MSH-11 says test or debugging: such a message never counts: send real records with processing id P
+MSH|^~\&|dosebook|CAIR2|EHR|1234|20210306090000-0800||ACK^V04^ACK|20210306090000.2|P|2.5.1|||NE|NE|||||Z23^CDCPHINVS
+MSA|AR|M2
+ERR||MSH^1^11|202^Unsupported processing id^HL70357|E|HL7_TEST^^L|||MSH-11 says test or debugging: such a message never counts: send real records with processing id P
+MSH|^~\&|dosebook|CAIR2|EHR|1234|20210306090000-0800||ACK^V04^ACK|20210306090000.3|P|2.5.1|||NE|NE|||||Z23^CDCPHINVS
+MSA|AE|M3
+ERR||MSH^1^11|202^Unsupported processing id^HL70357|W|HL7_PROCESSING^^L|||MSH-11 is not P, T or D; the message was taken as production: send P for real records, T for tests
+BTS|3

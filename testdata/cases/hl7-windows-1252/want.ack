@@ -1,0 +1,8 @@
+BHS|^~\&|dosebook||||20210306090000-0800
+MSH|^~\&|dosebook|CAIR2|EHR|1234|20210306090000-0800||ACK^V04^ACK|20210306090000.1|P|2.5.1|||NE|NE|||||Z23^CDCPHINVS
+MSA|AE|M1
+ERR||PID^1^5^1^2|102^Data type error^HL70357|W|NOT_UTF8^^L|||recip_first_name: the value is no UTF-8; it was read as Windows-1252: export the file as UTF-8
+MSH|^~\&|dosebook|CAIR2|EHR|1234|20210306090000-0800||ACK^V04^ACK|20210306090000.2|P|2.5.1|||NE|NE|||||Z23^CDCPHINVS
+MSA|AE|M2
+ERR||PID^1^5^1^2|102^Data type error^HL70357|W|NOT_UTF8^^L|||recip_first_name: the value is no UTF-8; it was read as Windows-1252: export the file as UTF-8
+BTS|2
