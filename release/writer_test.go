@@ -80,6 +80,9 @@ func sorted(list string) string {
 
 func TestRecipients(t *testing.T) {
 	b := small(t)
+	b.log.Add(t, "CAIR2", "A", 3000, // a guest of two counties
+		loadtest.Row{ID: "20", Recip: "r20", Day: day0, CVX: 207, County: "OOS", Given: "06001"},
+		loadtest.Row{ID: "21", Recip: "r20", Day: day0 + 28, CVX: 212, County: "OOS", Given: "06075"})
 	_, root := b.build(t, release.Options{})
 	person := func(code, recip string) row {
 		for _, r := range place(t, root, code, "recipient") {
@@ -111,6 +114,8 @@ func TestRecipients(t *testing.T) {
 			t.Errorf("Alameda sees where a guest lives: %s", c.Name)
 		}
 	}
+	check("guest, first county", person("06001", "r20"), row{"doses": "1", "ds1_admin_date": day(0), "last_admin_date": day(0), "vax_received": "Moderna"})
+	check("guest, second county", person("06075", "r20"), row{"doses": "1", "ds1_admin_date": day(28), "ds2_admin_date": "", "vax_received": "J&J"})
 	check("one dose", person("berkeley", "r2"), row{"doses": "1", "fully_vaccinated": "false", "fully_vaccinated_date": "", "lhj": "berkeley"})
 	check("the version that counts", person("06001", "r1"), row{"ds1_admin_date": day(3), "last_admin_date": day(3)})
 }
