@@ -10,6 +10,8 @@ import (
 
 func synthCommand(e *env) *cobra.Command {
 	cfg := synth.Config{Defects: synth.DefaultDefects()}
+	var overlap bool
+	var typos, crosswalk float64
 	c := &cobra.Command{
 		Use:   "synth DIR",
 		Short: "Write files of a synthetic registry, with the right answer beside them",
@@ -19,6 +21,10 @@ day. The same seed gives the same bytes. No person in them is real.`,
 		Example: `  dosebook synth --rows 1000000 --seed 7 synthetic/`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if overlap {
+				cfg.Overlap = synth.DefaultOverlap()
+				cfg.Overlap.Typos, cfg.Overlap.Crosswalk = typos, crosswalk
+			}
 			t, err := synth.Write(cmd.Context(), args[0], cfg, e.rows("writing synthetic files"))
 			if err != nil {
 				return err
@@ -36,6 +42,9 @@ day. The same seed gives the same bytes. No person in them is real.`,
 	f.Uint64Var(&cfg.Seed, "seed", 1, "seed")
 	f.StringVar(&cfg.Through, "through", "", "last day (default 2023-12-31)")
 	f.StringSliceVar(&cfg.Registries, "registries", nil, "registries (default CAIR2,SDIR,RIDE)")
+	f.BoolVar(&overlap, "overlap", false, "15 in 100 persons are known to a second registry too, under other ids; the truth of persons and doses is in truth_events.tsv")
+	f.Float64Var(&typos, "typos", synth.DefaultOverlap().Typos, "with --overlap: share of second ids with a typing error")
+	f.Float64Var(&crosswalk, "crosswalk", 0, "with --overlap: share of second ids that are listed in crosswalk.csv")
 	f.IntVar(&cfg.RowsPerFile, "rows-per-file", 0, "most rows of a file (default 200000)")
 	for _, d := range []struct {
 		name, text string
