@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -224,6 +225,8 @@ func (r *Runner) follow(ctx context.Context, w load.Warehouse, last int64, rep *
 			return err
 		}
 		r.progress(Count{Following: true, Payload: len(entries)})
+		// What decoding used goes back first: a warehouse has memory of its own.
+		debug.FreeOSMemory()
 		effects, err := w.Apply(ctx, entries, known)
 		if err != nil {
 			return err
