@@ -104,7 +104,7 @@ var warehouseOnly = map[string]string{
 	"historical": "is_historical of the segment",
 	"age_group":  "recip_age_group as a number",
 	"race_eth":   "recip_race_eth as a number",
-	"full_date": "first day the primary series was complete",
+	"full_date":  "first day the primary series was complete",
 }
 
 var (
