@@ -10,6 +10,7 @@ import (
 
 	"github.com/dosebook/dosebook/dose"
 	"github.com/dosebook/dosebook/load/duckdb"
+	"github.com/dosebook/dosebook/load/loadtest"
 	"github.com/dosebook/dosebook/release"
 )
 
@@ -127,4 +128,43 @@ func replaceIn(path string) string {
 		return ", null::date as admin_date, null::timestamp as reported_at"
 	}
 	return ""
+}
+
+// TestManyPages: a row group of more than one page keeps every value in its row.
+func TestManyPages(t *testing.T) {
+	if testing.Short() {
+		t.Skip("70,000 rows")
+	}
+	b := newBook(t)
+	rows := make([]loadtest.Row, 70_000)
+	for i := range rows {
+		rows[i] = loadtest.Row{ID: fmt.Sprintf("%032d", i), Day: day0, CVX: 208, County: "06001", Given: "06001"}
+		if i%3 > 0 {
+			rows[i].Recip = fmt.Sprintf("%032d", i/2)
+			rows[i].Text = map[string]string{"recip_address_street": fmt.Sprintf("%d Main Street, Oakland", i), "lot_number": fmt.Sprintf("lot of this day %d", i)}
+		}
+	}
+	e := b.log.Add(t, "CAIR2", "A", 1, rows...)
+	_, root := b.build(t, release.Options{})
+	r, err := duckdb.NewReader(t.Context(), "queries/release_views.sql", release.ViewFiles(root), []string{root, b.log.Lake.Dir}, 500)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	found, err := r.Query(t.Context(), fmt.Sprintf("select count(*), count(*) filter (s.recip_id is distinct from e.recip_id or s.lot_number is distinct from e.lot_number "+
+		"or s.recip_address_street is distinct from e.recip_address_street or s.line <> e.line) from dose_event e join read_parquet('%s/%s/%s/event.parquet') s using (vax_event_id)",
+		b.log.Lake.Dir, e.Registry, e.Segment))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer found.Close()
+	var n, wrong int
+	for found.Next() {
+		if err := found.Scan(&n, &wrong); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if found.Err() != nil || n != len(rows) || wrong != 0 {
+		t.Errorf("%d rows, %d of them wrong, %v", n, wrong, found.Err())
+	}
 }
