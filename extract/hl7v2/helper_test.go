@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,7 +57,8 @@ func readFrom(t testing.TB, src io.Reader, size int) (out outcome) {
 	}
 	for {
 		b, err := r.Next()
-		if err == io.EOF {
+		if err == io.EOF { // what is said of batches comes with the block in which they end
+			slices.SortStableFunc(out.Issues, func(a, b found) int { return a.Row - b.Row })
 			return out
 		}
 		if err != nil {
