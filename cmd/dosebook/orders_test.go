@@ -124,14 +124,14 @@ func sameDump(t *testing.T, what string, got, want map[string][]string) {
 // how they were cut into calls, nor on copies (DESIGN §5.3, §5.7 Time).
 func TestOrdersAndCopies(t *testing.T) {
 	t.Parallel()
-	w, _ := shared(t)
+	w, said := shared(t)
 	files := deliveryOf(t, w)
 	first := newData(t)
 	first.loadAll(t, files, true)
 	first.ok(t, "release", "build")
 	first.sound(t)
 	want := first.dump(t)
-	if n := first.count(t, "select count(*) from segment"); n != fmt.Sprint(len(files)-9-repeated(t, w)) {
+	if n := first.count(t, "select count(*) from segment"); n != fmt.Sprint(len(files)-9-said.Truth.RepeatedFiles) {
 		t.Errorf("%s segments of %d files, 9 of which are copies", n, len(files))
 	}
 	backwards := slices.Clone(files)
@@ -151,11 +151,4 @@ func TestOrdersAndCopies(t *testing.T) {
 			}
 		})
 	}
-}
-
-// repeated is the number of files that the generator itself repeats.
-func repeated(t *testing.T, _ data) int {
-	t.Helper()
-	_, said := shared(t)
-	return said.Truth.RepeatedFiles
 }

