@@ -156,6 +156,46 @@ func TestFields(t *testing.T) {
 	}
 }
 
+// What one order says is not said of the next; the first OBX with a value
+// counts; and no byte but the delimiter is one.
+func TestOrders(t *testing.T) {
+	funding := "OBX|2|CE|30963-3^Funding^LN|1|PHC70^Private^CDCPHINVS"
+	orc2 := "ORC|RE||E2"
+	in := string(text(msh, pid, pd1, orc, rxa, rxr, obx, strings.Replace(obx, "V01", "V02", 1), funding, orc2, "RXA|0|1|2021||207^^CVX"))
+	got := read(t, []byte(in), 0)
+	wantRows(t, got, change(whole(5), "funding_source", "PHC70"), change(whole(11), "vax_event_id", "E2", "admin_date", "2021", "cvx", "207",
+		"ndc", "", "mvx", "", "lot_number", "", "vax_expiration", "", "vax_admin_site", "", "vax_route", "", "admin_name", "", "vtrcks_prov_pin", "",
+		"admin_type", "", "admin_address_street", "", "admin_address_street_2", "", "admin_address_city", "", "admin_address_county", "",
+		"admin_address_state", "", "admin_address_zip", "", "action", "", "entry_time", "", "information_source", "", "completion", "", "eligibility", ""))
+	framed := "\v" + strings.Join([]string{msh, pid, pd1, orc, rxa, obx, "RXR|C28161|LD"}, "\r") + "\x1c\r"
+	wantRows(t, read(t, []byte(framed), 0), whole(5))
+	umlaut := strings.Replace(string(text(msh, pid, pd1, orc, rxa, rxr, obx)), "^Oakland^", "^M\xfcller \xde\xfe^", 1)
+	wantRows(t, read(t, []byte(umlaut), 0), change(whole(5), "recip_address_city", "Müller Þþ"))
+	expires := strings.Replace(string(text(msh, pid, pd1, orc, rxa, rxr, obx)), "|202107|", "|202107311200|", 1)
+	wantRows(t, read(t, []byte(expires), 0), change(whole(5), "vax_expiration", "2021-07-31"))
+}
+
+// What is read does not depend on where a block ends, to the byte.
+func TestEveryBlockSize(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("BHS|^~\\&\r\n")
+	for range 3 {
+		b.WriteString(strings.Join([]string{"MSH|^~\\&|||||||VXU", "PID|||1", "ORC|||1", "RXA|||2021", "BTSX|is no trailer", "MSHX", " BTS1"}, "\r\n") + "\r\n")
+	}
+	b.WriteString("BTS\r\nFTS")
+	in := []byte(b.String())
+	want := read(t, in, 0)
+	if len(want.Rows) != 3 {
+		t.Fatal(want)
+	}
+	for size := 1; size < len(in)+2; size++ {
+		got := read(t, in, size)
+		if got.blocks, want.blocks = 0, 0; !reflect.DeepEqual(got, want) {
+			t.Fatalf("in blocks of %d: %d rows, %s; want %s", size, len(got.Rows), got.codes(), want.codes())
+		}
+	}
+}
+
 func TestPPRL(t *testing.T) {
 	in := strings.Replace(string(text(msh, pid, orc, rxa)), "-0800||VXU", "-0800|p|VXU", 1)
 	in = strings.Replace(in, "R1^^^CLINIC^MR", "R1~L77", 1)
