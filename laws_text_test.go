@@ -99,6 +99,7 @@ var warehouseOnly = map[string]string{
 	"countable": "completed and not refused",
 	"content":   "content_key of the segment",
 
+	"formula":    "vaccine_type as a number",
 	"lot":        "lot_key of the segment",
 	"org":        "org_key of the segment",
 	"historical": "is_historical of the segment",

@@ -46,6 +46,8 @@ func derived() []Column {
 		{Name: "dose_id", Type: Big, Stage: Set, Source: "AIRA MIROW", Meaning: "Group of events that are one real dose; the key of the group's oldest event."},
 		{Name: "is_primary", Type: Bool, Stage: Set, Source: "AIRA MIROW", Meaning: "True for the one event of its group that counts."},
 		{Name: "dose_ordinal", Type: Int, Stage: Set, Source: "CDPH data dictionary", Meaning: "The dose's number for this person, by date; null where is_primary is false."},
+		{Name: "interval_days", Type: Int, Stage: Set, Source: "CDC CDSi", Meaning: "Days since the person's dose before this one; null for the first."},
+		{Name: "interval_valid", Type: Bool, Stage: Set, Source: "CDC CDSi, COVID-19", Meaning: "True when the minimum interval in force on that day was kept (four days of grace from 2021-10-25, no minimum before); null for the first dose."},
 		{Name: "series_status", Stage: Set, Source: "CDPH fully_vaccinated", Meaning: "none, partial, complete: the person's primary series."},
 		{Name: "visible_because", Stage: Set, Source: "dosebook", Meaning: "residence, administration, both: why the row stands in this county's file."},
 		{Name: "reported_at", Type: Time, Stage: Set, Source: "dosebook", Meaning: "When the registry reported this version."},

@@ -40,6 +40,10 @@ func declareRecipient() []Column {
 		Column{Name: "vax_received", Stage: Set, Source: source, Meaning: "Makers of the doses: Pfizer, Moderna, J&J, Other."},
 		Column{Name: "fully_vaccinated", Type: Bool, Stage: Set, Source: "CDPH data dictionary, fully_vaccinated", Meaning: "True when the primary series is complete; null where the county sees only part of the doses."},
 		date("fully_vaccinated_date", "First day on which fully_vaccinated holds."),
+		date("fully_vaccinated_2021_date", "The same by the rule in use until 2022-02-22, under which three records, or one dose labelled number 2, sufficed too."),
+		date("booster_date", "First dose after the complete series, from 2021-08-13 (CDC)."),
+		date("bivalent_date", "First bivalent dose, from 2022-09-01."),
+		date("up_to_date_date", "First dose of the updated vaccine that was in force on the last day of doses (CDPH, up to date)."),
 		event[at["visible_because"]],
 	)
 }

@@ -283,6 +283,11 @@ func (b *builder) export(ctx context.Context, query, path string, replace ...str
 	if err != nil {
 		return err
 	}
+	season, err := sqltext.Text("models/43_season.sql")
+	if err != nil {
+		return err
+	}
+	text = strings.ReplaceAll(text, "{season}", season)
 	if err := b.warehouse.Export(ctx, strings.NewReplacer(replace...).Replace(text), path); err != nil {
 		return err
 	}

@@ -26,13 +26,25 @@ func (w *writer) set(p *rowsFor, gr group) {
 }
 
 func setEvent(s *sink, name string, gr group, row int32, why int8) {
-	code := gr.facts[row]
+	code, gap := gr.facts[row].code, gr.facts[row].gap
 	switch name {
 	case "is_primary":
 		s.int(int32(code&factPrimary) / factPrimary)
 	case "dose_ordinal":
 		if n := code >> factOrdinal; n > 0 {
 			s.int(int32(n))
+		} else {
+			s.skip(1)
+		}
+	case "interval_days":
+		if gap >= 0 {
+			s.int(int32(gap))
+		} else {
+			s.skip(1)
+		}
+	case "interval_valid":
+		if code&(factKept|factShort) != 0 {
+			s.int(int32(code & factKept / factKept))
 		} else {
 			s.skip(1)
 		}
@@ -59,16 +71,10 @@ func setRecipient(s *sink, name string, r seen) {
 		switch {
 		case r.part:
 			s.skip(1)
-		case r.has[7]:
+		case r.has[fullDay]:
 			s.int(1)
 		default:
 			s.int(0)
-		}
-	case "fully_vaccinated_date":
-		if r.has[7] {
-			s.int(r.full)
-		} else {
-			s.skip(1)
 		}
 	case "visible_because":
 		if r.part {
@@ -82,7 +88,11 @@ func setRecipient(s *sink, name string, r seen) {
 }
 
 // days are the date columns of a recipient, in the order of seen.days.
-var days = [...]string{"ds1_admin_date", "ds2_admin_date", "ds3_admin_date", "ds4_admin_date", "ds5_admin_date", "ds6_admin_date", "last_admin_date"}
+var days = [...]string{"ds1_admin_date", "ds2_admin_date", "ds3_admin_date", "ds4_admin_date", "ds5_admin_date", "ds6_admin_date", "last_admin_date",
+	"fully_vaccinated_date", "fully_vaccinated_2021_date", "booster_date", "bivalent_date", "up_to_date_date"}
+
+// fullDay is the place of fully_vaccinated_date in days.
+const fullDay = 7
 
 func setDay(s *sink, name string, r seen) {
 	for i, d := range days {

@@ -10,15 +10,23 @@ import (
 	"github.com/dosebook/dosebook/load"
 )
 
-// facts is what the warehouse says of a segment's rows: the code of
-// sql/models/50_release_facts.sql by row; 0 for a row that is not current.
-type facts []uint16
+// facts is what the warehouse says of a segment's rows, by row:
+// sql/models/50_release_facts.sql.
+type facts []fact
+
+// fact is one row's. Its code is 0 for a row that is not current.
+type fact struct {
+	code uint16
+	gap  int16 // days since the dose before, -1 for none
+}
 
 const (
 	factPrimary  = 2
 	factPartial  = 4
 	factComplete = 8
-	factOrdinal  = 4 // shift
+	factKept     = 16
+	factShort    = 32
+	factOrdinal  = 6 // shift
 )
 
 // readFacts reads the exported facts into one array a segment. The order of
@@ -32,7 +40,8 @@ func readFacts(path string, segments []load.Entry) (map[int64]facts, error) {
 	}
 	err := eachPage(path, func(cols []source, n int) error {
 		place, code := cols[0].i64, cols[1].i32
-		if len(place) != n || len(code) != n {
+		gap := cols[2].i32
+		if len(place) != n || len(code) != n || len(gap) != n {
 			return errShort
 		}
 		for i, p := range place {
@@ -40,7 +49,7 @@ func readFacts(path string, segments []load.Entry) (map[int64]facts, error) {
 			if row >= int64(len(f)) {
 				return fmt.Errorf("the warehouse names row %d of ledger entry %d, which has %d: %w", row, p>>32, len(f), errShort)
 			}
-			f[row] = uint16(min(code[i], 1<<16-1))
+			f[row] = fact{uint16(code[i]), int16(gap[i])}
 		}
 		return nil
 	})
@@ -54,10 +63,9 @@ type seen struct {
 	city   int32
 	part   bool
 	doses  int32
-	days   [7]int32 // first to sixth dose, and the latest
-	has    [8]bool  // days known, and full
+	days   [12]int32 // by the columns days
+	has    [12]bool  // which of them are known
 	makers int32
-	full   int32
 }
 
 // ordered streams an exported file whose first column is the place and which
@@ -106,12 +114,13 @@ func seenAt(c []source, row int) seen {
 	s := seen{place: c[0].i64[c[0].at[row]], county: c[1].i32[c[1].at[row]], city: c[2].i32[c[2].at[row]],
 		part: c[3].bits[c[3].at[row]], doses: c[4].i32[c[4].at[row]], makers: c[12].i32[c[12].at[row]]}
 	for i := range s.days {
-		if at := c[5+i].at[row]; at >= 0 {
-			s.days[i], s.has[i] = c[5+i].i32[at], true
+		col := c[5+i]
+		if i >= fullDay { // the makers stand between
+			col = c[6+i]
 		}
-	}
-	if at := c[13].at[row]; at >= 0 {
-		s.full, s.has[7] = c[13].i32[at], true
+		if at := col.at[row]; at >= 0 {
+			s.days[i], s.has[i] = col.i32[at], true
+		}
 	}
 	return s
 }

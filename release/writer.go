@@ -171,14 +171,14 @@ func (w *writer) divide(county, admin, lhj *source, gr group, people *ordered) (
 	}
 	put := func(place string, row int32, why int8) {
 		kind := otherRows
-		if gr.facts[row]&factPrimary != 0 {
+		if gr.facts[row].code&factPrimary != 0 {
 			kind = doseRows
 		}
 		r := to(place, kind)
 		r.rows, r.why = append(r.rows, row), append(r.why, why)
 	}
 	for row := range int32(len(gr.facts)) {
-		if gr.facts[row] == 0 {
+		if gr.facts[row].code == 0 {
 			continue
 		}
 		home, _ := county.value(row)

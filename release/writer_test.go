@@ -161,12 +161,22 @@ func TestEveryCell(t *testing.T) {
 		lake[e.Seq] = e
 	}
 	want := map[string][]string{} // by place
+	byOrder := map[[2]int64]loadtest.Version{}
+	for _, v := range b.log.Expect(b.log.Last()) {
+		if v.Primary {
+			byOrder[[2]int64{v.Person, int64(v.Ordinal)}] = v
+		}
+	}
 	for _, v := range b.log.Expect(b.log.Last()) {
 		if v.Tombstone {
 			continue
 		}
 		seq := v.Place >> 32
 		cells := expected(v, segment[seq][v.Place&(1<<32-1)], lake[seq])
+		if before, ok := byOrder[[2]int64{v.Person, int64(v.Ordinal) - 1}]; ok && v.Primary {
+			gap := v.Day - before.Day
+			cells["interval_days"], cells["interval_valid"] = fmt.Sprint(gap), fmt.Sprint(kept(before, v, gap))
+		}
 		add := func(code, why string) {
 			cells["visible_because"] = why
 			want[code] = append(want[code], line(cells))
@@ -201,6 +211,17 @@ func TestEveryCell(t *testing.T) {
 			columns(t, f, map[string][]dose.Column{"dose": dose.ReleaseColumns(), "recipient": dose.Recipient()}[table])
 		}
 	}
+}
+
+// kept is CDSi's minimum interval for products of the original formula: 28
+// days, 21 between the first two of Pfizer, four of grace from 2021-10-25 and
+// no minimum before.
+func kept(before, v loadtest.Version, gap int32) bool {
+	least := int32(28)
+	if v.Ordinal == 2 && before.CVX == 208 && v.CVX == 208 {
+		least = 21
+	}
+	return v.Day < 18925 || gap >= least-4
 }
 
 // expected are the cells of an event in a release.

@@ -154,7 +154,11 @@ func (d *DB) products(ctx context.Context) error {
 	number := map[string]int{"pfizer": 1, "moderna": 2, "janssen": 3}
 	var rows []string
 	for _, v := range dose.Vaccines() {
-		rows = append(rows, fmt.Sprintf("(%d, %d, %s)", v.CVX, number[dose.Maker(v.CVX)], quote(v.Class)))
+		n := number[dose.Maker(v.CVX)]
+		if v.MVX == "NVX" {
+			n = 4
+		}
+		rows = append(rows, fmt.Sprintf("(%d, %d, %s)", v.CVX, n, quote(v.Class)))
 	}
 	// One statement: row by row it is most of what a small command costs.
 	_, err := d.conn.ExecContext(ctx, "begin; delete from product; insert into product values "+strings.Join(rows, ", ")+"; commit")

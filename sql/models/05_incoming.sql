@@ -1,14 +1,18 @@
 -- incoming: the rows of the segments being applied, narrow. {files} is the
 -- list of their Parquet files; segment_in has one row for each. Rows of older
 -- segments come again for the keys that are decided anew (reread). An event
--- whose id moved stands under its new one.
+-- whose id moved stands under its new one. A snapshot says what holds at its
+-- time, however old its rows say they are.
 create or replace temp view incoming as
 select coalesce(m.new_registry, s.registry) as registry, coalesce(m.new_id, e.vax_event_id) as vax_event_id,
        coalesce(m.new_key, e.event_key) as event_key,
-       coalesce(epoch_us(e.source_time), s.source_time) as source_time,
+       case when s.snapshot then greatest(s.source_time, coalesce(epoch_us(e.source_time), s.source_time))
+            else coalesce(epoch_us(e.source_time), s.source_time) end as source_time,
        s.seq * 4294967296 + e.file_row_number as place,
        coalesce(e.action, s.action) as action, e.tombstone, e.recip_key as recip, e.name_key, e.admin_date,
        e.lot_key as lot, e.org_key as org, e.cvx,
+       case e.vaccine_type when 'bivalent' then 1 when '2023-24' then 2 when '2024-25' then 3 when '2025-26' then 4 else 0 end as formula,
+       try_cast(e.dose_num as integer) as dose_num,
        case e.county when 'OOS' then 1 when 'UNK' then 0 else cast(e.county as integer) end as county,
        case e.lhj when 'berkeley' then 1 when 'long-beach' then 2 when 'pasadena' then 3 else 0 end as city,
        cast(e.admin_county as integer) as admin_county, e.is_historical as historical,

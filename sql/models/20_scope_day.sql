@@ -1,5 +1,6 @@
--- Whose answer may change: who is touched, those joined with them, everyone
--- who shares a name key with these, and those joined with them in turn.
+-- Whose answer may change: who is touched, those said to be one with them,
+-- those joined with them, everyone who shares a name key with these, and those
+-- joined with them in turn.
 create or replace temp table touched as
 select recip from lost
 union select recip from absent
@@ -10,6 +11,10 @@ union select recip from redecided
 -- has been known for longer; that breaks ties and names people.
 union select recip from judged where prior and v = versions and first_born < born
 union select recip from arrived;
+insert into touched
+select recip from tied where tie in (select tie from tied where recip in (select recip from touched))
+union select a from settled where entity = 'person' and verdict = 'same' and b in (select recip from touched)
+union select b from settled where entity = 'person' and verdict = 'same' and a in (select recip from touched);
 create or replace temp table member as
 select recip from touched
 union select recip from person where component in (select component from person where recip in (select recip from touched));

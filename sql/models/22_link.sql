@@ -14,13 +14,13 @@ from (select name_key, zip5, street, min(recip) as hub from home where zip5 is n
 join (select name_key, zip5, street, min(recip) as hub from home where zip5 is not null and street <> '' group by name_key, zip5, street) y
   on y.name_key = x.name_key and y.zip5 = x.zip5 and y.street < x.street
 where x.hub <> y.hub and levenshtein(x.street, y.street) * 2 <= greatest(length(x.street), length(y.street))
-union select old_key, new_key from alias where entity = 'recipient'
+union select recip, hub from (select recip, min(recip) over (partition by tie) as hub from tied
+                              where recip in (select recip from scope)
+                                and recip not in (select outsider from settled where entity = 'person' and verdict = 'different')) s where recip <> hub
 union select a, b from settled where entity = 'person' and verdict = 'same';
 
 create or replace temp table arc as
-select l.a, l.b from (select a, b from link union select b, a from link) l
-where not exists (select 1 from settled d where d.entity = 'person' and d.verdict = 'different' and d.outsider in (l.a, l.b))
-   or exists (select 1 from settled d where d.entity = 'person' and d.verdict = 'same' and d.a = least(l.a, l.b) and d.b = greatest(l.a, l.b));
+select a, b from link union select b, a from link;
 
 -- A person is named by the oldest recipient, by what the registries said and
 -- never by arrival.

@@ -1,8 +1,9 @@
 -- Which events are one dose: candidates inside a person and 23 days (AIRA
--- MIROW date window), rules first, then votes and weights (docs/MATCHING.md).
+-- MIROW date window), or at any distance by a steward; rules first, then votes
+-- and weights (docs/MATCHING.md).
 create or replace temp table dose as
 select e.place, e.event_key, e.born, p.person_id, e.admin_date, e.lot, e.org, e.cvx,
-       coalesce(d.product, 0) as product, coalesce(d.class, 'other') as class,
+       coalesce(d.product, 0) as product, coalesce(d.class, 'other') as class, e.formula,
        e.historical, e.filled, e.countable
 from event e join scope_member p on p.recip = e.recip
 left join product d on d.cvx = e.cvx
@@ -11,7 +12,9 @@ where not e.tombstone;
 create or replace temp table close_person as
 select distinct person_id from
   (select person_id, date_diff('day', lag(admin_date) over (partition by person_id order by admin_date), admin_date) as gap
-   from dose where countable) g where gap <= 23;
+   from dose where countable) g where gap <= 23
+union
+select d.person_id from dose d join settled s on s.entity = 'dose' and s.verdict = 'same' and d.event_key in (s.a, s.b);
 
 create or replace temp table pair as
 select a.person_id, a.event_key as a, b.event_key as b, date_diff('day', a.admin_date, b.admin_date) as gap,
@@ -20,8 +23,9 @@ select a.person_id, a.event_key as a, b.event_key as b, date_diff('day', a.admin
        case when a.product = 0 or b.product = 0 then null else a.product = b.product end as product,
        a.historical as h1, b.historical as h2
 from dose a join dose b on b.person_id = a.person_id
+left join settled s on s.entity = 'dose' and s.verdict = 'same' and s.a = least(a.event_key, b.event_key) and s.b = greatest(a.event_key, b.event_key)
 where a.countable and b.countable and a.person_id in (select person_id from close_person)
-  and b.admin_date between a.admin_date and a.admin_date + 23
+  and (b.admin_date between a.admin_date and a.admin_date + 23 or s.verdict is not null)
   and (b.admin_date > a.admin_date or (b.admin_date = a.admin_date and (b.born > a.born or (b.born = a.born and b.event_key > a.event_key))));
 
 create or replace temp table weighed as

@@ -22,6 +22,8 @@ create table event (
     lot          integer,
     org          integer,
     cvx          integer,
+    formula      integer not null,   -- 0 original or unknown, 1 bivalent, 2 the vaccine of 2023-24, 3 of 2024-25, 4 of 2025-26
+    dose_num     integer,            -- as reported, for CDPH's rule of before 2022-02-22
     county       integer not null,   -- FIPS as a number; 1 = OOS, 0 = UNK
     city         integer not null,   -- 1 berkeley, 2 long-beach, 3 pasadena, 0 none
     admin_county integer,
@@ -54,6 +56,8 @@ create table derived (
     dose_id      bigint,             -- event_key of the oldest event of its group; null when it stands alone
     is_primary   boolean not null,
     dose_ordinal integer,
+    interval_days  integer,          -- since the dose before it
+    interval_valid boolean,          -- it kept the minimum interval in force on that day
     full_date    date                -- first day the person's primary series was complete
 );
 
@@ -96,6 +100,7 @@ create table decision (
 -- The latest snapshot of each registry: what it did not hold is gone.
 create table snapshot (registry varchar not null, source_time bigint not null, place bigint not null);
 
+-- product: 1 Pfizer, 2 Moderna, 3 Janssen, 4 Novavax, 0 other.
 create table product (cvx integer not null, product integer not null, class varchar not null);
 
 create table position (seq bigint not null);  -- one row: the last ledger entry applied
