@@ -237,16 +237,17 @@ func (r *Runner) follow(ctx context.Context, w load.Warehouse, last int64, rep *
 	}
 }
 
-// chunk cuts entries to what one transaction takes, at least one. Segments and
-// retimes never share a call: what a segment did is said with the times known
-// when it came, however far behind the warehouse is.
+// chunk cuts entries to what one transaction takes, at least one. What a segment
+// did is said as of when it came, however far behind the warehouse is: so
+// segments and retimes never share a call, a crosswalk begins one, and a
+// snapshot ends one.
 func chunk(entries []load.Entry) []load.Entry {
 	rows := int64(0)
 	for i, e := range entries {
 		if !e.Retime {
 			rows += e.Rows
 		}
-		if i > 0 && (rows > rowsAtOnce || e.Retime != entries[0].Retime) {
+		if i > 0 && (rows > rowsAtOnce || e.Retime != entries[0].Retime || e.Format == load.Crosswalk || entries[i-1].Action == Snapshot) {
 			return entries[:i]
 		}
 	}
