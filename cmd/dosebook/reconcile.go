@@ -54,6 +54,7 @@ no failure: the exit status is 0.`,
 	}
 	published.Flags().StringVar(&id, "release", "", "release `ID` (default: the newest approved one)")
 	published.Flags().StringVar(&county, "county", "", "day by day for this county (FIPS), OOS, UNK, CA or ALL")
+	reconcileControl(e, c)
 	c.AddCommand(published)
 	return c
 }

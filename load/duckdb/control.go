@@ -110,21 +110,6 @@ func countyName(n int) string {
 	return fmt.Sprintf("%05d", n)
 }
 
-// CountyNumber is what stands for a county, OOS or UNK in event.county.
-func CountyNumber(county string) (int, bool) {
-	switch county {
-	case dose.UnknownCounty:
-		return 0, true
-	case dose.OutOfState:
-		return 1, true
-	}
-	if _, ok := dose.CountyByFIPS(county); !ok {
-		return 0, false
-	}
-	n, err := strconv.Atoi(county)
-	return n, err == nil
-}
-
 // Findings calls f with the ids of one kind (missing, extra, different) of the
 // last comparison of events, in order; limit 0 means all.
 func (d *DB) Findings(ctx context.Context, finding string, limit int, f func(id string) error) (err error) {

@@ -1,8 +1,9 @@
 -- A control file by county and day beside the store. Events first reported
 -- after {until} can't be in it and are left out.
 create or replace temp view control_row as
-select * from read_csv({file}, auto_detect = false, header = false, delim = ',',
-  columns = {'county': 'integer', 'admin_date': 'date', 'n': 'bigint', 'content': 'ubigint'});
+select * replace (case county when 'OOS' then 1 when 'UNK' then 0 else cast(county as integer) end as county)
+from read_csv({file}, auto_detect = false, header = false, delim = ',',
+  columns = {'county': 'varchar', 'admin_date': 'date', 'n': 'bigint', 'content': 'ubigint'});
 
 -- The sum of the content keys modulo 2^64, as the sender makes it.
 create or replace temp table control_day as

@@ -2,8 +2,9 @@
 -- {until} is the time (microseconds) up to which is compared: an event that
 -- was reported later is newer than the control file, and not judged.
 create or replace temp view control_row as
-select * from read_csv({file}, auto_detect = false, header = false, delim = ',', quote = '"', escape = '"',
-  columns = {'vax_event_id': 'varchar', 'county': 'integer', 'admin_date': 'date', 'content': 'bigint'});
+select * replace (case county when 'OOS' then 1 when 'UNK' then 0 else cast(county as integer) end as county)
+from read_csv({file}, auto_detect = false, header = false, delim = ',', quote = '"', escape = '"',
+  columns = {'vax_event_id': 'varchar', 'county': 'varchar', 'admin_date': 'date', 'content': 'bigint'});
 
 -- Ids of this registry that stand under another one now, as in 04_settled.
 create or replace temp table control_moved as
