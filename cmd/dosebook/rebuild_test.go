@@ -37,6 +37,7 @@ func TestBuildAgainAndAsOf(t *testing.T) {
 	t.Parallel()
 	w, _ := shared(t)
 	files := deliveryOf(t, w)
+	files = files[:size(9, 15, len(files))]
 	d := newData(t)
 	built := map[int64]string{} // position → release
 	for i, part := range [][]arrival{files[:len(files)/3], files[len(files)/3 : len(files)-4], files[len(files)-4:]} {
