@@ -143,7 +143,7 @@ func (c *storeCase) id(s string) string {
 
 var times = regexp.MustCompile(`^(\d+)x (.*)$`)
 
-// repeated writes out "3x e#".
+// spread writes out "3x e#": e1, e2, e3.
 func spread(line string) []string {
 	m := times.FindStringSubmatch(line)
 	if m == nil {
