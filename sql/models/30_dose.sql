@@ -1,6 +1,20 @@
 -- Which events are one dose: candidates inside a person and 23 days (AIRA
 -- MIROW date window), or at any distance by a steward; rules first, then votes
 -- and weights (docs/MATCHING.md).
+drop table if exists arrived;
+drop table if exists touched;
+drop table if exists member;
+drop table if exists mate;
+drop table if exists live;
+drop table if exists candidate;
+drop table if exists home;
+drop table if exists link;
+drop table if exists arc;
+drop table if exists label;
+drop table if exists label_next;
+drop table if exists settled_person;
+drop table if exists moved;
+
 create or replace temp table dose as
 select e.place, e.event_key, e.born, p.person_id, e.admin_date, e.lot, e.org, e.cvx,
        coalesce(d.product, 0) as product, coalesce(d.class, 'other') as class, e.formula,

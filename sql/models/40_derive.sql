@@ -9,11 +9,15 @@ select event_key from (
                                          d.filled desc, d.born, d.event_key) as n
   from dose_label l join dose d on d.event_key = l.event_key) r where n > 1;
 
+drop table if exists pair;
+drop table if exists weighed;
+drop table if exists ruled;
 create or replace temp table fact as
 select d.place, d.event_key, d.born, d.person_id, d.admin_date, d.product, d.class, d.formula, l.dose_id,
        d.countable and u.event_key is null as is_primary
 from dose d left join dose_label l on l.event_key = d.event_key left join duplicate u on u.event_key = d.event_key;
 
+drop table if exists dose;
 create or replace temp table first_of as
 select person_id, min(case when product = 1 then admin_date end) as p1, min(case when product = 2 then admin_date end) as m1
 from fact where is_primary group by person_id;
@@ -52,3 +56,16 @@ union all
 select d.place, d.person_id, d.dose_id, false, null, null, null, s.full_date
 from fact d left join series s on s.person_id = d.person_id
 where not d.is_primary;
+
+drop table if exists fact;
+drop table if exists in_order;
+drop table if exists series;
+drop table if exists first_of;
+drop table if exists duplicate;
+drop table if exists same;
+drop table if exists dose_label;
+drop table if exists dose_label_next;
+drop table if exists close_person;
+drop table if exists scope;
+drop table if exists scope_person;
+drop table if exists scope_member;
