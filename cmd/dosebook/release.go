@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -103,6 +104,8 @@ func (e *env) buildFrom(ctx context.Context, b *book, w *duckdb.DB, asOf int64) 
 	if err != nil {
 		return nil, err
 	}
+	// 200 MB less at 5 million rows, for a few per cent of the CPU.
+	defer debug.SetGCPercent(debug.SetGCPercent(50))
 	m, err := release.Build(ctx, b.store, b.lake, w, segments, release.Options{Workers: e.config.Workers,
 		Progress: func(done, total int64) { e.progress("county files: %d of %d rows", done, total) }})
 	e.progress("")
