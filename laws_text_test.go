@@ -100,6 +100,7 @@ var warehouseOnly = map[string]string{
 	"content":   "content_key of the segment",
 
 	"formula":    "vaccine_type as a number",
+	"product":    "the maker as a number",
 	"lot":        "lot_key of the segment",
 	"org":        "org_key of the segment",
 	"historical": "is_historical of the segment",

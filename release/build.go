@@ -23,10 +23,12 @@ import (
 const schemaVersion = 1
 
 // Warehouse is what a build needs: the position it stands at, and results of
-// queries as Parquet. Builds call Position first, then Export, then Rest, from
-// one goroutine.
+// queries as Parquet. Builds call Position first, then Prepare, Export, Rest,
+// from one goroutine.
 type Warehouse interface {
 	Position(ctx context.Context) (int64, error)
+	// Prepare makes what several queries of a release share.
+	Prepare(ctx context.Context) error
 	// Export writes the rows of query to a Parquet file at path.
 	Export(ctx context.Context, query, path string) error
 	// Rest gives memory back: the pass over the segments needs it.
@@ -140,6 +142,9 @@ func (b *builder) build(ctx context.Context, m *Manifest) ([]File, error) {
 	facts := filepath.Join(b.dir, durable.Prefix+"facts")
 	people := filepath.Join(b.dir, durable.Prefix+"recipients")
 	renamed := filepath.Join(b.dir, durable.Prefix+"renamed")
+	if err := b.warehouse.Prepare(ctx); err != nil {
+		return nil, err
+	}
 	for path, query := range map[string]string{facts: "models/50_release_facts.sql", people: "models/51_release_recipients.sql",
 		renamed: "models/55_release_renamed.sql"} {
 		if err := b.export(ctx, query, path); err != nil {
@@ -283,11 +288,6 @@ func (b *builder) export(ctx context.Context, query, path string, replace ...str
 	if err != nil {
 		return err
 	}
-	season, err := sqltext.Text("models/43_season.sql")
-	if err != nil {
-		return err
-	}
-	text = strings.ReplaceAll(text, "{season}", season)
 	if err := b.warehouse.Export(ctx, strings.NewReplacer(replace...).Replace(text), path); err != nil {
 		return err
 	}

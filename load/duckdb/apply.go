@@ -198,6 +198,9 @@ func (d *DB) Check(ctx context.Context) (map[string]int64, error) {
 	return bad, rows.Err()
 }
 
+// Prepare makes the table of persons that a release's queries share.
+func (d *DB) Prepare(ctx context.Context) error { return d.run(ctx, "models/45_release_person.sql") }
+
 // Export writes the result of a query to a Parquet file: how facts leave the
 // warehouse (ADR 0005).
 func (d *DB) Export(ctx context.Context, query, path string) error {
@@ -227,6 +230,11 @@ func (d *DB) Absent(ctx context.Context, registry, segment string, before int64)
 // Rest gives memory back to the system until the next query: at 1 million
 // events the process falls from 223 to 127 MB.
 func (d *DB) Rest(ctx context.Context) error {
+	for _, s := range []string{"drop table if exists release_person", "drop table if exists release_season"} {
+		if _, err := d.conn.ExecContext(ctx, s); err != nil {
+			return fmt.Errorf("rest warehouse: %w", err)
+		}
+	}
 	for _, mb := range []int{32, d.memoryMB} {
 		if _, err := d.conn.ExecContext(ctx, fmt.Sprintf("set memory_limit = '%dMB'", mb)); err != nil {
 			return fmt.Errorf("rest warehouse: %w", err)

@@ -13,8 +13,8 @@ drop table if exists pair;
 drop table if exists weighed;
 drop table if exists ruled;
 create or replace temp table fact as
-select d.place, d.event_key, d.born, d.person_id, d.admin_date, d.product, d.class, d.formula, l.dose_id,
-       d.countable and u.event_key is null as is_primary
+select d.place, d.event_key, d.born, d.person_id, d.admin_date, d.product, d.formula, d.dose_num, d.county, d.city, d.admin_county,
+       d.age_group, d.race_eth, d.hpi_quartile, l.dose_id, d.countable and u.event_key is null as is_primary
 from dose d left join dose_label l on l.event_key = d.event_key left join duplicate u on u.event_key = d.event_key;
 
 drop table if exists dose;
@@ -37,7 +37,7 @@ where d.is_primary group by d.person_id;
 delete from derived where person_id in (select person_id from scope_person);
 delete from derived where place in (select place from lost union all select place from absent);
 create or replace temp table in_order as
-select place, person_id, dose_id, admin_date, product, class, formula,
+select * exclude (event_key, born, is_primary),
        row_number() over w as dose_ordinal, lag(admin_date) over w as before_date, lag(product) over w as before_product
 from fact where is_primary
 window w as (partition by person_id order by admin_date, born, event_key);
@@ -50,10 +50,11 @@ select d.place, d.person_id, d.dose_id, true, d.dose_ordinal, date_diff('day', d
        case when d.before_date is null then null when d.admin_date < date '2021-10-25' then true
             else date_diff('day', d.before_date, d.admin_date) >=
                  case when d.formula > 0 then 56 when d.product in (1, 4) and d.before_product = d.product and d.dose_ordinal = 2 then 21 else 28 end - 4 end,
-       s.full_date
+       s.full_date, d.admin_date, d.county, d.city, d.admin_county, d.product, d.formula, d.dose_num, d.age_group, d.race_eth, d.hpi_quartile
 from in_order d left join series s on s.person_id = d.person_id
 union all
-select d.place, d.person_id, d.dose_id, false, null, null, null, s.full_date
+select d.place, d.person_id, d.dose_id, false, null, null, null, s.full_date, d.admin_date, d.county, d.city, d.admin_county,
+       d.product, d.formula, d.dose_num, d.age_group, d.race_eth, d.hpi_quartile
 from fact d left join series s on s.person_id = d.person_id
 where not d.is_primary;
 

@@ -3,32 +3,18 @@
 -- of their latest dose. A booster is a dose after the complete series, from
 -- 2021-08-13; up to date is who had the vaccine of the season. A day
 -- without a row is zero. {counties} is a list of (code, fips, label, flag).
-with season as (
-{season}
-), fact as (
-  select e.county, e.admin_date as day, coalesce(p.product, 0) as product, e.formula, v.person_id, v.dose_ordinal, v.full_date
-  from derived v join event e on e.place = v.place left join product p on p.cvx = e.cvx
-  where v.is_primary
-), person as (
-  select person_id, min(day) as first_day, max(full_date) as full_date, max(dose_ordinal) as doses,
-         min(case when day > full_date and day >= date '2021-08-13' then day end) as booster_day,
-         min(case when formula = (select formula from season) and formula > 0 then day end) as current_day
-  from fact group by person_id
-), home as (
-  select f.county, p.first_day, p.full_date, p.booster_day, p.current_day
-  from person p join fact f on f.person_id = p.person_id and f.dose_ordinal = p.doses
-), change as (
-  select county, day, count(*) as total, count(*) filter (product = 1) as pfizer, count(*) filter (product = 2) as moderna,
+with change as (
+  select county, admin_date as day, count(*) as total, count(*) filter (product = 1) as pfizer, count(*) filter (product = 2) as moderna,
          count(*) filter (product = 3) as jj, 0 as partially, 0 as fully, 0 as one, 0 as booster, 0 as current
-  from fact group by county, day
+  from derived where is_primary group by county, admin_date
   union all
-  select county, first_day, 0, 0, 0, 0, count(*) filter (full_date is null or full_date <> first_day), 0, count(*), 0, 0 from home group by county, first_day
+  select county, ds1, 0, 0, 0, 0, count(*) filter (full_date is null or full_date <> ds1), 0, count(*), 0, 0 from release_person group by county, ds1
   union all
-  select county, full_date, 0, 0, 0, 0, 0, count(*), 0, 0, 0 from home where full_date is not null group by county, full_date
+  select county, full_date, 0, 0, 0, 0, 0, count(*), 0, 0, 0 from release_person where full_date is not null group by county, full_date
   union all
-  select county, booster_day, 0, 0, 0, 0, 0, 0, 0, count(*), 0 from home where booster_day is not null group by county, booster_day
+  select county, booster_day, 0, 0, 0, 0, 0, 0, 0, count(*), 0 from release_person where booster_day is not null group by county, booster_day
   union all
-  select county, current_day, 0, 0, 0, 0, 0, 0, 0, 0, count(*) from home where current_day is not null group by county, current_day
+  select county, current_day, 0, 0, 0, 0, 0, 0, 0, 0, count(*) from release_person where current_day is not null group by county, current_day
 ), county(code, fips, label, flag) as (
   values {counties}
 ), labelled as (

@@ -1,29 +1,20 @@
 -- county_demographic_day: county_day by age group, race and ethnicity, and
 -- Healthy Places Index quartile, with denominators. Doses by what the event
 -- says of the person; people once, by their latest dose. Coverage is given as
--- it is, per 10,000 people, and capped at 9,500 with a flag (CDC's cap of late 2021), never capped
--- silently. {counties} is a list of (code, fips, label, flag), {population} of
+-- it is, per 10,000 people, and capped at 9,500 with a flag (CDC's cap of late
+-- 2021), never capped silently. {counties} is a list of (code, fips, label, flag), {population} of
 -- (fips, category, value, people).
-with fact as (
-  select e.county, e.admin_date as day, e.age_group, e.race_eth, e.hpi_quartile, coalesce(p.product, 0) as product,
-         v.person_id, v.dose_ordinal, v.full_date
-  from derived v join event e on e.place = v.place left join product p on p.cvx = e.cvx
-  where v.is_primary
-), person as (
-  select person_id, min(day) as first_day, max(full_date) as full_date, max(dose_ordinal) as doses from fact group by person_id
-), home as (
-  select f.county, f.age_group, f.race_eth, f.hpi_quartile, p.first_day, p.full_date
-  from person p join fact f on f.person_id = p.person_id and f.dose_ordinal = p.doses
-), step as (
-  select county, age_group, race_eth, hpi_quartile, day, count(*) as total, count(*) filter (product = 1) as pfizer,
-         count(*) filter (product = 2) as moderna, count(*) filter (product = 3) as jj, 0 as partially, 0 as fully, 0 as one
-  from fact group by county, age_group, race_eth, hpi_quartile, day
+with step as (
+  select county, age_group, race_eth, coalesce(hpi_quartile, 0) as hpi_quartile, admin_date as day, count(*) as total,
+         count(*) filter (product = 1) as pfizer, count(*) filter (product = 2) as moderna, count(*) filter (product = 3) as jj,
+         0 as partially, 0 as fully, 0 as one
+  from derived where is_primary group by county, age_group, race_eth, coalesce(hpi_quartile, 0), admin_date
   union all
-  select county, age_group, race_eth, hpi_quartile, first_day, 0, 0, 0, 0, count(*) filter (full_date is null or full_date <> first_day), 0, count(*)
-  from home group by county, age_group, race_eth, hpi_quartile, first_day
+  select county, age_group, race_eth, hpi_quartile, ds1, 0, 0, 0, 0, count(*) filter (full_date is null or full_date <> ds1), 0, count(*)
+  from release_person group by county, age_group, race_eth, hpi_quartile, ds1
   union all
   select county, age_group, race_eth, hpi_quartile, full_date, 0, 0, 0, 0, 0, count(*), 0
-  from home where full_date is not null group by county, age_group, race_eth, hpi_quartile, full_date
+  from release_person where full_date is not null group by county, age_group, race_eth, hpi_quartile, full_date
 ), category(category, code, label) as (
   values ('Age Group', 0, 'Unknown Agegroup'), ('Age Group', 1, 'Under 5'), ('Age Group', 2, '5-11'), ('Age Group', 3, '12-17'),
          ('Age Group', 4, '18-49'), ('Age Group', 5, '50-64'), ('Age Group', 6, '65+'),
@@ -39,7 +30,7 @@ with fact as (
   select s.county, s.day, c.category, c.label, sum(total) as total, sum(pfizer) as pfizer, sum(moderna) as moderna, sum(jj) as jj,
          sum(partially) as partially, sum(fully) as fully, sum(one) as one
   from step s join category c
-    on c.code = case c.category when 'Age Group' then s.age_group when 'Race/Ethnicity' then s.race_eth else coalesce(s.hpi_quartile, 0) end
+    on c.code = case c.category when 'Age Group' then s.age_group when 'Race/Ethnicity' then s.race_eth else s.hpi_quartile end
   group by s.county, s.day, c.category, c.label
 ), placed as (
   select k.label as place, k.fips, g.* exclude (county) from grouped g join county k on k.code = g.county

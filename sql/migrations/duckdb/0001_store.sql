@@ -49,7 +49,8 @@ create table person (
     person_id bigint not null
 );
 
--- One row a live event: what follows from the whole set.
+-- One row a live event: what follows from the whole set, and what a release
+-- counts by, so that it needs no join.
 create table derived (
     place        bigint  not null,
     person_id    bigint  not null,
@@ -58,7 +59,17 @@ create table derived (
     dose_ordinal integer,
     interval_days  integer,          -- since the dose before it
     interval_valid boolean,          -- it kept the minimum interval in force on that day
-    full_date    date                -- first day the person's primary series was complete
+    full_date    date,               -- first day the person's primary series was complete
+    admin_date   date,
+    county       smallint not null,
+    city         smallint not null,
+    admin_county smallint,
+    product      smallint not null,
+    formula      smallint not null,
+    dose_num     smallint,
+    age_group    smallint not null,
+    race_eth     smallint not null,
+    hpi_quartile smallint
 );
 
 -- Pairs of events of one person that came close enough to be judged.
