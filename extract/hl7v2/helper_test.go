@@ -3,7 +3,6 @@ package hl7v2
 import (
 	"bytes"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -129,20 +128,6 @@ func rowsOf(t testing.TB, b arrow.RecordBatch) []map[string]any {
 		}
 	}
 	return rows
-}
-
-// given reads a file that nobody here wrote, which lies beside the repository.
-func given(t *testing.T, name string) []byte {
-	t.Helper()
-	text, err := os.ReadFile("../../../shared/data/" + name)
-	if err != nil {
-		need := os.Getenv("DOSEBOOK_TEST_REQUIRE")
-		if strings.Contains(need, "all") || strings.Contains(need, "data") {
-			t.Fatal(err)
-		}
-		t.Skip("put the sample messages (CVRS open tools, src/test/resources; others as vxu/*.hl7) into ../shared/data beside the repository to run this")
-	}
-	return text
 }
 
 // Segments of a good message.
