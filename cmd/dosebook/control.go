@@ -99,8 +99,8 @@ func (o *controlOptions) times(now time.Time) (until int64, err error) {
 	}
 	if o.sourceDate != "" {
 		t, _, ok := extract.ParseName(o.repairName(now))
-		if !ok {
-			return 0, fmt.Errorf("--source-date %q is no date as YYYY-MM-DD: %w", o.sourceDate, dose.ErrInvalid)
+		if !ok || t.After(now) {
+			return 0, fmt.Errorf("--source-date %q is no past date as YYYY-MM-DD: %w", o.sourceDate, dose.ErrInvalid)
 		}
 		until = min(until, t.UnixMicro())
 	}

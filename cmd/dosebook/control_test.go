@@ -72,8 +72,13 @@ func TestControlEqual(t *testing.T) {
 		t.Errorf("after an update: %+v", got)
 	}
 	// The file speaks for the first of April: what came later is not judged.
+	d.load(t, "--registry", "CAIR2", write(t, "20210403_01_CAA.txt", cvrsText(row("LATE", person(300, nil)))))
+	byDay := controlOf(t, []string{"--summary"}, append(slices.Clone(rows[:199]), later)...) // reversed: E000 is the last
+	if got := d.control(t, 0, byDay, "--as-of-time", "2021-04-02", "--check"); !got.Equal || got.Newer != 1 {
+		t.Errorf("by day as of: %+v", got)
+	}
 	got = d.control(t, 0, controlOf(t, nil, rows...), "--as-of-time", "2021-04-01", "--check")
-	if !got.Equal || got.Newer != 1 || got.Same != 199 || got.AsOf != "2021-04-01T23:59:59Z" {
+	if !got.Equal || got.Newer != 2 || got.Same != 199 || got.AsOf != "2021-04-01T23:59:59Z" {
 		t.Errorf("as of: %+v", got)
 	}
 }
@@ -105,6 +110,11 @@ func TestControlFindings(t *testing.T) {
 	}
 	if strings.Contains(text, "Example") || strings.Contains(text, "1980") {
 		t.Errorf("it shows more than ids:\n%s", text)
+	}
+	// A sender with other rules for counties: the content is the same.
+	moved := strings.Replace(d.ok(t, "reconcile", "control", write(t, "held.txt", cvrsText(rows...))), "\nE010,06013,", "\nE010,UNK,", 1)
+	if got := d.control(t, 0, write(t, "control.csv", moved)); !slices.Contains(got.IDs["different"], "E010") || got.Different != 3 {
+		t.Errorf("another county: %+v", got)
 	}
 	// Without ids: the county and the day.
 	got = d.control(t, 1, controlOf(t, []string{"--summary"}, rows...), "--check", "--request", ask)
@@ -183,6 +193,18 @@ func TestControlGuard(t *testing.T) {
 	}
 }
 
+// What CVRS can't carry is not deleted by guess.
+func TestControlRepairRefused(t *testing.T) {
+	t.Parallel()
+	d, rows := newData(t), heldRows()
+	d.load(t, "--registry", "CAIR2", write(t, "20210401_01_CAA.txt", cvrsText(append(rows, row(`A"B`, person(301, nil)))...)))
+	raw := d.hashes(t, "raw", "lake")
+	if r := d.exits(t, 2, "reconcile", "--registry", "CAIR2", controlOf(t, nil, rows...), "--repair"); !strings.Contains(r.err, "CVRS can't carry") {
+		t.Errorf("%s", r.err)
+	}
+	sameFiles(t, "after a refused repair", d.hashes(t, "raw", "lake"), raw)
+}
+
 // An id that moved to another registry is there under its new one.
 func TestControlMoved(t *testing.T) {
 	t.Parallel()
@@ -239,5 +261,19 @@ func TestControlRefusals(t *testing.T) {
 	left, err := filepath.Glob(filepath.Join(string(d), ".part-*"))
 	if err != nil || len(left) > 0 {
 		t.Errorf("left behind: %q, %v", left, err)
+	}
+}
+
+// A control file of HL7 messages is held against what was loaded of them.
+func TestControlHL7(t *testing.T) {
+	t.Parallel()
+	d := newData(t)
+	for _, name := range []string{"hl7-several-doses", "hl7-batch"} {
+		file := filepath.Join("..", "..", "testdata", "cases", name, "input.hl7")
+		d.ok(t, "ingest", "--registry", "CAIR2", "--reject-limit", "1", file)
+		got := d.control(t, 0, write(t, "control.csv", d.ok(t, "reconcile", "control", file)))
+		if got.Same == 0 || got.Same != got.Rows || got.Missing+got.Different > 0 {
+			t.Errorf("%s: %+v", name, got)
+		}
 	}
 }
