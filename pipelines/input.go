@@ -90,10 +90,14 @@ func readInput(in io.Reader, format, name string) ([][]string, error) {
 		if errors.Is(err, io.EOF) {
 			return rows, nil
 		}
-		line, _ := c.FieldPos(0)
 		if err != nil {
-			return nil, bad(line, "not CSV")
+			line := 0
+			if parse := (*csv.ParseError)(nil); errors.As(err, &parse) {
+				line = parse.StartLine
+			}
+			return nil, bad(line, "not CSV, such as a quote that is never closed")
 		}
+		line, _ := c.FieldPos(0)
 		if says := checkInput(rec, format, len(header)); says != "" {
 			return nil, bad(line, says)
 		}

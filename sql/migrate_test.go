@@ -125,8 +125,8 @@ func TestFailedMigration(t *testing.T) {
 		t.Fatalf("%v does not name the migration", err)
 	}
 	tables := texts(t, db, "select name from sqlite_master where type = 'table'")
-	if slices.Contains(tables, "payload") || len(done(t, db)) != 0 {
-		t.Errorf("a failed migration left %v, versions %v", tables, done(t, db))
+	if slices.Contains(tables, "payload") || slices.Contains(tables, "schema_migration") {
+		t.Errorf("a failed migration left %v", tables)
 	}
 	if _, err := db.ExecContext(t.Context(), "drop table ledger"); err != nil {
 		t.Fatal(err)

@@ -80,13 +80,10 @@ func Migrate(ctx context.Context, db *sql.DB, database string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := db.ExecContext(ctx, "create table if not exists schema_migration (version integer not null)"); err != nil {
-		return fmt.Errorf("migrate %s: %w", database, err)
-	}
+	// A database without the table has seen no migration; all else is decided
+	// under the lock of migrateOne.
 	var done int
-	if err := db.QueryRowContext(ctx, "select coalesce(max(version), 0) from schema_migration").Scan(&done); err != nil {
-		return fmt.Errorf("migrate %s: %w", database, err)
-	}
+	_ = db.QueryRowContext(ctx, "select coalesce(max(version), 0) from schema_migration").Scan(&done)
 	for i, name := range names {
 		if i < done {
 			continue
@@ -108,6 +105,9 @@ func migrateOne(ctx context.Context, db *sql.DB, name string, version int) error
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
+	if _, err := tx.ExecContext(ctx, "create table if not exists schema_migration (version integer not null)"); err != nil {
+		return err
+	}
 	// Another process may have been faster between our look and our lock.
 	var done int
 	if err := tx.QueryRowContext(ctx, "select coalesce(max(version), 0) from schema_migration").Scan(&done); err != nil {
