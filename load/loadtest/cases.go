@@ -259,7 +259,8 @@ func (s suite) cancelled(t *testing.T) {
 	w := s.store(t, l)
 	apply(t, w, l, 1)
 	l.Add(t, "CAIR2", "A", 20, e("1", lot("new")))
-	ctx := &expiring{Context: t.Context(), done: make(chan struct{}), left: 20}
+	ctx := &expiring{Context: t.Context(), done: make(chan struct{})}
+	ctx.left.Store(20)
 	if _, err := w.Apply(ctx, l.Entries(1, 2), l.Known(2)); err == nil {
 		t.Fatal("Apply went on without its context")
 	} else if errors.Is(err, dose.ErrInvalid) {

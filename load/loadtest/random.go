@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"github.com/dosebook/dosebook/load"
@@ -15,14 +16,15 @@ import (
 type expiring struct {
 	context.Context
 	done chan struct{}
-	left int
+	left atomic.Int64
 }
 
 func (c *expiring) Err() error {
-	if c.left--; c.left == 0 {
+	left := c.left.Add(-1)
+	if left == 0 {
 		close(c.done)
 	}
-	if c.left <= 0 {
+	if left <= 0 {
 		return context.Canceled
 	}
 	return nil
