@@ -109,6 +109,9 @@ func (r *Runner) Load(ctx context.Context, reqs ...Request) (*Report, error) {
 			return nil, ctx.Err()
 		}
 		if err != nil {
+			if f := (*extract.Fault)(nil); errors.As(err, &f) {
+				f.Name = "" // the path says it
+			}
 			err = fmt.Errorf("%s: %w", it.path, err)
 			errs = append(errs, err)
 			p.Error = err.Error()

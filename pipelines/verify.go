@@ -2,14 +2,12 @@ package pipelines
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
+	"github.com/dosebook/dosebook/durable"
 	"github.com/dosebook/dosebook/load"
 )
 
@@ -45,7 +43,7 @@ func Verify(ctx context.Context, raw Raw, lake load.Lake, ledger *Ledger) (Verif
 
 func (v *Verified) check(what, path string, size int64, sum string) {
 	v.Files++
-	n, got, err := hashFile(path)
+	n, got, err := durable.Hash(path)
 	v.Bytes += n
 	switch {
 	case errors.Is(err, os.ErrNotExist):
@@ -57,15 +55,4 @@ func (v *Verified) check(what, path string, size int64, sum string) {
 	case got != sum:
 		v.Bad = append(v.Bad, what+" has other bytes than were written")
 	}
-}
-
-func hashFile(path string) (int64, string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return 0, "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	n, err := io.Copy(h, f)
-	return n, hex.EncodeToString(h.Sum(nil)), err
 }

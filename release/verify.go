@@ -1,13 +1,11 @@
 package release
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
+
+	"github.com/dosebook/dosebook/durable"
 )
 
 // Verify hashes every file of a release and compares it with the root
@@ -24,7 +22,7 @@ func (s Store) Verify(id string) (bad []string, files int, bytes int64, err erro
 	listed := map[string]bool{"manifest.json": true}
 	for _, f := range m.Files {
 		listed[f.Path] = true
-		n, sum, err := hashOf(filepath.Join(root, filepath.FromSlash(f.Path)))
+		n, sum, err := durable.Hash(filepath.Join(root, filepath.FromSlash(f.Path)))
 		bytes += n
 		switch {
 		case err != nil:
@@ -46,15 +44,4 @@ func (s Store) Verify(id string) (bad []string, files int, bytes int64, err erro
 		return err
 	})
 	return bad, len(m.Files), bytes, err
-}
-
-func hashOf(path string) (int64, string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return 0, "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	n, err := io.Copy(h, f)
-	return n, hex.EncodeToString(h.Sum(nil)), err
 }
