@@ -2,6 +2,7 @@ package pipelines
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,9 +29,11 @@ func (r *Runner) one(ctx context.Context, req Request, path string, c Count) (Pa
 		return p, err
 	}
 	p.SHA256 = sha
-	a := Arrival{SHA256: sha, Bytes: size, Registry: req.Registry, Action: req.Action, Name: filepath.Base(path), At: r.Now()}
+	a := Arrival{SHA256: sha, Bytes: size, Registry: req.Registry, Action: req.Action, Name: cmp.Or(req.Name, filepath.Base(path)), At: r.Now()}
 	if t, _, ok := extract.ParseName(a.Name); ok {
 		a.SourceTime = t.UnixMicro() + rank[req.Action]
+	} else if !req.SourceTime.IsZero() {
+		a.SourceTime = req.SourceTime.UnixMicro() + rank[req.Action]
 	}
 	p.Segment, p.Duplicate, err = r.Ledger.Arrive(ctx, a)
 	if err != nil || p.Duplicate {
@@ -42,6 +45,9 @@ func (r *Runner) one(ctx context.Context, req Request, path string, c Count) (Pa
 		err = r.input(ctx, k)
 	} else if err = r.segment(ctx, req, k, c); err == nil && req.Action == Snapshot {
 		err = r.guard(ctx, req, k, a)
+	}
+	if err == nil {
+		err = r.budget(req, k)
 	}
 	if err != nil {
 		return p, err

@@ -47,7 +47,11 @@ type Request struct {
 	MaxAbsent float64 // share of a registry's events that a snapshot may lack; 0 means 2 %
 	Precision string  // least precision of admin_date: year, month, day; empty means year
 	Limit     float64 // share of rejects above which the run reports dose.ErrRejects
+	Hold      bool    // above the limit the payload stays out of the ledger: dose.ErrHeld
 	Paths     []string
+
+	Name       string    // as the source calls the one payload of Paths; empty: the path's last part
+	SourceTime time.Time // when the source made it; a CVRS name says it better
 }
 
 // Payload is the report on one payload, the JSON of ingest.
@@ -68,6 +72,7 @@ type Payload struct {
 	Issues    map[string]int64 `json:"issues"`
 	Error     string           `json:"error,omitempty"`
 	seq       int64
+	err       error
 }
 
 // Totals is the sum over the payloads of a report.
@@ -114,7 +119,7 @@ func (r *Runner) Load(ctx context.Context, reqs ...Request) (*Report, error) {
 			}
 			err = fmt.Errorf("%s: %w", it.path, err)
 			errs = append(errs, err)
-			p.Error = err.Error()
+			p.Error, p.err = err.Error(), err
 		}
 		rep.Payloads = append(rep.Payloads, p)
 	}
