@@ -35,6 +35,9 @@ const (
 	NoDoseInMessage
 	NoDoseInOrder
 	StrayText
+	SenderUnknown
+	SenderInTest
+	SenderOnHold
 
 	BatchCount
 	BatchOpen
@@ -105,6 +108,10 @@ var rules = [numChecks]Rule{
 	NoDoseInOrder:   {"HL7_ORC_ALONE", Error, true, "an ORC is not followed by its RXA", "send an RXA behind each ORC", "CDC HL7 immunization guide R1.5, ORDER group"},
 	StrayText:       {"HL7_STRAY", Error, true, "text stands outside any message", "look for a missing MSH, or for a batch trailer in the wrong place", "HL7 2.5.1, 2.10.3"},
 
+	SenderUnknown: {"SENDER_UNKNOWN", Error, true, "the sender is not in the registry's list of senders", "have the sender enrolled, then replay what waits: dosebook senders set ID --state production --replay", "dosebook, docs/SENDERS.md"},
+	SenderInTest:  {"SENDER_TESTING", Error, true, "the sender is not in production yet (enrolled or testing)", "when its tests are done: dosebook senders set ID --state production --replay", "dosebook, docs/SENDERS.md"},
+	SenderOnHold:  {"SENDER_SUSPENDED", Error, true, "the sender is suspended", "when it is cleared: dosebook senders set ID --state production --replay", "dosebook, docs/SENDERS.md"},
+
 	BatchCount:        {"HL7_BATCH_COUNT", Error, false, "a batch or file trailer (BTS-1, FTS-1) counts otherwise than what was read", "check whether the file is whole, then send what is missing", "HL7 2.5.1, 2.10.3"},
 	BatchOpen:         {"HL7_BATCH_OPEN", Error, false, "a batch or file header (BHS, FHS) and a trailer (BTS, FTS) don't pair up", "check whether the file is whole; it may have been cut short", "HL7 2.5.1, 2.10.3"},
 	SegmentOrder:      {"HL7_ORDER", Warning, false, "a segment is out of order or comes twice; it was passed over", "send PID and PD1 once, then for each dose ORC, RXA, RXR, OBX", "CDC HL7 immunization guide R1.5, receiver rules for order"},
@@ -172,5 +179,6 @@ type Reject struct {
 	Line   int64
 	Check  Check
 	Field  string // name of the raw column, or empty for the whole record
+	Sender string // id of the site that sent it, where that could be read
 	Record []byte
 }

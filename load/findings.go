@@ -27,6 +27,17 @@ var rejectColumns = []dose.Column{
 	{Name: "code", Meaning: "Code of the check."},
 	{Name: "message", Meaning: "What is wrong."},
 	{Name: "remedy", Meaning: "What to do."},
+	{Name: "sender", Meaning: "Who sent it, by the registry's list of senders; null where that could not be read."},
+}
+
+// replayColumns are the columns of replay.parquet: which rejects a replay
+// takes up again, and where they stand in its payload.
+var replayColumns = []dose.Column{
+	{Name: "line", Type: dose.Big, Meaning: "First physical line of the record in the replay."},
+	{Name: "until", Type: dose.Big, Meaning: "The line after its last."},
+	{Name: "segment", Meaning: "Segment of the reject."},
+	{Name: "origin_line", Type: dose.Big, Meaning: "Line of the reject in that segment's payload."},
+	{Name: "root_line", Type: dose.Big, Meaning: "Line where the record was first refused, in the payload that all these replays go back to."},
 }
 
 // issueBatch makes a batch of issues; base is the batch's first row in the segment.
@@ -62,6 +73,23 @@ func rejectBatch(rejects []dose.Reject) arrow.RecordBatch {
 		for i, s := range []string{r.Field, rule.Code, rule.Says, rule.Remedy} {
 			appendText(dictionary(b, 2+i), s)
 		}
+		if r.Sender == "" {
+			dictionary(b, 6).AppendNull()
+		} else {
+			appendText(dictionary(b, 6), r.Sender)
+		}
+	}
+	return b.NewRecordBatch()
+}
+
+func replayBatch(refs []Replayed) arrow.RecordBatch {
+	b := array.NewRecordBuilder(memory.DefaultAllocator, dose.Schema(replayColumns))
+	defer b.Release()
+	for _, r := range refs {
+		for col, n := range map[int]int64{0: r.Line, 1: r.Until, 3: r.OriginLine, 4: r.RootLine} {
+			b.Field(col).(*array.Int64Builder).Append(n)
+		}
+		appendText(dictionary(b, 2), r.Segment)
 	}
 	return b.NewRecordBatch()
 }

@@ -26,6 +26,8 @@ type Entry struct {
 	Format     string // of the payload; Crosswalk and Decision hold no records
 	SourceTime int64  // microseconds since 1970-01-01 UTC
 	Rows       int64  // events in the segment
+	Root       string // of a replay: the segment where its records were first refused; else empty
+	Whole      bool   // of a replay: that segment is a snapshot
 }
 
 // Effect is what one segment did to the store when it was applied:
@@ -107,4 +109,5 @@ const (
 	InputFile  = "input.parquet" // of a crosswalk or decision, instead of events
 	IssueFile  = "issue.parquet"
 	RejectFile = "reject.parquet"
+	ReplayFile = "replay.parquet" // of a replay: what it takes up again
 )

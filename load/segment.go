@@ -18,6 +18,7 @@ type Segment struct {
 	event  *Table
 	issue  *Table
 	reject *Table
+	replay *Table
 	rows   int64
 }
 
@@ -70,12 +71,17 @@ func (s *Segment) findings(t **Table, name string, cols []dose.Column, b arrow.R
 	return (*t).Append(b)
 }
 
+// Replays says which rejects the segment's payload takes up again.
+func (s *Segment) Replays(refs []Replayed) error {
+	return s.findings(&s.replay, ReplayFile, replayColumns, replayBatch(refs))
+}
+
 // Commit makes the segment part of the lake. It counts only once the ledger
 // names it.
 func (s *Segment) Commit(registry, segment string) (_ []File, err error) {
 	defer dose.Wrap(&err, "commit segment %s/%s", registry, segment)
 	var files []File
-	for _, t := range []*Table{s.event, s.issue, s.reject} {
+	for _, t := range []*Table{s.event, s.issue, s.reject, s.replay} {
 		if t == nil {
 			continue
 		}
@@ -91,7 +97,7 @@ func (s *Segment) Commit(registry, segment string) (_ []File, err error) {
 
 // Abort removes what was written. After Commit it does nothing.
 func (s *Segment) Abort() {
-	for _, t := range []*Table{s.event, s.issue, s.reject} {
+	for _, t := range []*Table{s.event, s.issue, s.reject, s.replay} {
 		if t != nil {
 			t.Abort()
 		}

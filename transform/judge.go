@@ -8,7 +8,8 @@ import (
 
 // judge finds the rows that can't be used (DESIGN §5.7, "Reject or issue"): no
 // id, no possible date, no vaccine, a missed appointment. Of a delete only the
-// key is asked. On the way it settles which rows delete, and the CVX.
+// key is asked. Of a sender that is not cleared nothing is used, deletes
+// neither (docs/SENDERS.md). On the way it settles which rows delete, and the CVX.
 func (m *Mapper) judge() []dose.Reject {
 	m.tombstones()
 	m.findCVX()
@@ -16,14 +17,22 @@ func (m *Mapper) judge() []dose.Reject {
 	m.admin = table(&m.cols[rawAdminDate], parseDate)
 	missed := table(&m.cols[rawMissed], func(s string) bool { return s == "YES" })
 	ids, dates, appts := m.cols[rawEventID].text, m.cols[rawAdminDate].codes, m.cols[rawMissed].codes
+	m.senders.bind(m)
 	var out []dose.Reject
 	for i := range m.n {
 		prec := m.admin[dates[i]].prec
-		if prec >= m.precision && m.cvx[i] >= 0 && ids.IsValid(i) && !missed[appts[i]] {
+		check, held := m.senders.quarantine(m, i)
+		if !held && prec >= m.precision && m.cvx[i] >= 0 && ids.IsValid(i) && !missed[appts[i]] {
 			continue
 		}
 		r := dose.Reject{Row: int32(i), Line: m.line[i]}
+		var field int
+		if r.Sender, field = sender(m, i); field < 0 {
+			field = rawSenderID // the first place to look
+		}
 		switch {
+		case held:
+			r.Check, r.Field = check, m.cols[field].name
 		case ids.IsNull(i):
 			r.Check, r.Field = dose.EventIDMissing, "vax_event_id"
 		case m.dead[i]:

@@ -37,6 +37,8 @@ var (
 	rawInfoSource = at("information_source")
 	rawCompletion = at("completion")
 	rawControlID  = at("control_id")
+	rawSenderID   = at("sender_id")
+	rawPIN        = at("vtrcks_prov_pin")
 	rawExtType    = at("ext_type")
 	rawLine       = at("line")
 )

@@ -16,7 +16,7 @@ import (
 func TestRawColumnsExist(t *testing.T) {
 	for i, n := range []int{rawEventID, rawRecipID, rawFirst, rawLast, rawDOB, rawCity, rawCounty, rawState, rawZIP, rawRace1, rawEthnicity,
 		rawAdminDate, rawCVX, rawNDC, rawMVX, rawLot, rawExpiration, rawOrg, rawSite, rawSiteCity, rawSiteCounty, rawSiteState, rawSiteZIP,
-		rawRefusal, rawMissed, rawRegistry, rawAction, rawSourceTime, rawInfoSource, rawCompletion, rawControlID, rawExtType, rawLine} {
+		rawRefusal, rawMissed, rawRegistry, rawAction, rawSourceTime, rawInfoSource, rawCompletion, rawControlID, rawSenderID, rawPIN, rawExtType, rawLine} {
 		if n < 0 {
 			t.Errorf("raw column %d of raw.go does not exist", i)
 		}
@@ -36,6 +36,8 @@ func TestRawColumnsExist(t *testing.T) {
 		}
 	}
 }
+
+var listed = dose.Senders{"LIVE": dose.SenderLive, "NEW": dose.SenderEnrolled, "TEST": dose.SenderTesting, "STOP": dose.SenderSuspended}
 
 // Each case changes the good row; want holds cells ("" for null), issues the
 // issues in order, reject the one reason.
@@ -67,6 +69,17 @@ var ruleCases = []struct {
 	{name: "word for a vaccine", change: []string{"cvx", "Pfizer", "ndc", ""}, reject: "REQD001 cvx"},
 	{name: "missed", change: []string{"recip_missed_appt", "yes"}, reject: "MISSED_APPT recip_missed_appt"},
 	{name: "first reason only", change: []string{"vax_event_id", "", "admin_date", "", "cvx", ""}, reject: "REQD001 vax_event_id"},
+
+	{name: "sender by id", opt: Options{Senders: listed}, change: []string{"sender_id", "LIVE", "vtrcks_prov_pin", "TEST"}},
+	{name: "sender by PIN", opt: Options{Senders: listed}, change: []string{"vtrcks_prov_pin", " LIVE ", "responsible_org", "TEST"}},
+	{name: "sender by organisation", opt: Options{Senders: listed}, change: []string{"responsible_org", "TEST"}, reject: "SENDER_TESTING responsible_org TEST"},
+	{name: "sender not listed", opt: Options{Senders: listed}, change: []string{"sender_id", "live", "vtrcks_prov_pin", "LIVE"}, reject: "SENDER_UNKNOWN sender_id live"},
+	{name: "sender enrolled", opt: Options{Senders: listed}, change: []string{"sender_id", "NEW"}, reject: "SENDER_TESTING sender_id NEW"},
+	{name: "sender suspended", opt: Options{Senders: listed}, change: []string{"vtrcks_prov_pin", "STOP"}, reject: "SENDER_SUSPENDED vtrcks_prov_pin STOP"},
+	{name: "no sender", opt: Options{Senders: listed}, change: []string{"responsible_org", ""}, reject: "SENDER_UNKNOWN sender_id"},
+	{name: "empty list", opt: Options{Senders: dose.Senders{}}, reject: "SENDER_UNKNOWN responsible_org County of Alameda"},
+	{name: "sender before all else", opt: Options{Senders: listed}, change: []string{"sender_id", "STOP", "vax_event_id", "", "action", "D"}, reject: "SENDER_SUSPENDED sender_id STOP"},
+	{name: "a sender's mistake", opt: Options{Senders: listed}, change: []string{"sender_id", "LIVE", "admin_date", ""}, reject: "REQD001 admin_date LIVE"},
 
 	{name: "leading zero", change: []string{"cvx", "0208"}, want: []string{"cvx", "208"}},
 	{name: "vaccine by NDC", change: []string{"cvx", "", "ndc", "80777027310"}, want: []string{"cvx", "207", "manufacturer", "Moderna"}, issues: "CVX_FROM_NDC cvx"},
@@ -137,6 +150,9 @@ func TestRules(t *testing.T) {
 			reject := ""
 			for _, r := range res.Rejects {
 				reject += r.Check.Rule().Code + " " + r.Field
+				if c.opt.Senders != nil && r.Sender != "" {
+					reject += " " + r.Sender
+				}
 				if r.Line != 2 || r.Record != nil || !r.Check.Rule().Rejects {
 					t.Errorf("reject %+v", r)
 				}

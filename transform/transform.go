@@ -19,11 +19,12 @@ import (
 
 // Options are the feed's settings that rules depend on.
 type Options struct {
-	Registry  string   // of all rows; empty: the rows' own
-	Action    string   // A, U or D of rows without an action of their own; empty: A
-	Today     int32    // days since 1970-01-01; 0 leaves out the checks on the future
-	Precision string   // least precision of admin_date: year (default), month, day
-	Required  []string // raw columns whose blank is an issue; nil: DefaultRequired
+	Registry  string       // of all rows; empty: the rows' own
+	Action    string       // A, U or D of rows without an action of their own; empty: A
+	Today     int32        // days since 1970-01-01; 0 leaves out the checks on the future
+	Precision string       // least precision of admin_date: year (default), month, day
+	Senders   dose.Senders // of the registry, at the start of the run; nil: not checked
+	Required  []string     // raw columns whose blank is an issue; nil: DefaultRequired
 }
 
 // DefaultRequired are the required columns of CVRS that every format can
@@ -52,15 +53,16 @@ type Mapper struct {
 	fixed     fixed
 
 	// The batch in hand.
-	n      int // rows that are left
-	cols   []column
-	line   []int64
-	rows   []int32 // raw row of each row left; nil when all are left
-	dead   []bool  // tombstones
-	cvx    []int32
-	place  residence
-	issues collector
-	key    []byte
+	n       int // rows that are left
+	cols    []column
+	line    []int64
+	rows    []int32 // raw row of each row left; nil when all are left
+	dead    []bool  // tombstones
+	cvx     []int32
+	senders senders
+	place   residence
+	issues  collector
+	key     []byte
 
 	// Lookups by code of the batch in hand.
 	dob, admin []date

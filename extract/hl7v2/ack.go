@@ -253,7 +253,7 @@ func errorCode(c dose.Check) string {
 		return "101^Required field missing^HL70357"
 	case dose.AdminDateBad, dose.AdminDateCoarse, dose.DateBad, dose.DatePartial, dose.ZIPBad, dose.NULByte, dose.NotUTF8:
 		return "102^Data type error^HL70357"
-	case dose.CodeUnknown, dose.ExtTypeBad, dose.CountyUnusable, dose.CountyUnknown:
+	case dose.CodeUnknown, dose.ExtTypeBad, dose.CountyUnusable, dose.CountyUnknown, dose.SenderUnknown, dose.SenderInTest, dose.SenderOnHold:
 		return "103^Table value not found^HL70357"
 	case dose.MessageType:
 		return "200^Unsupported message type^HL70357"
