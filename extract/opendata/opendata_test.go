@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -93,6 +94,9 @@ func read(t *testing.T, f extract.Fetched) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if !strings.Contains(f.Mark, digest(text)) {
+		t.Errorf("the mark %s is of other bytes", f.Mark)
+	}
 	return text
 }
 
@@ -153,7 +157,8 @@ func TestNothingNew(t *testing.T) {
 				t.Errorf("%v is left", left)
 			}
 			p.rows[3][2], p.updated = "77", p.updated+1
-			if three := r.fetch(t, one.Mark); three.Mark == one.Mark || !bytes.Contains(read(t, three), []byte(",77\n")) {
+			three := r.fetch(t, one.Mark)
+			if three.Mark == one.Mark || !bytes.Contains(read(t, three), []byte(",77\n")) {
 				t.Fatalf("%+v", three)
 			}
 			c := config(p, kind)
@@ -161,7 +166,7 @@ func TestNothingNew(t *testing.T) {
 			if kind != "soda" {
 				c.Where, c.Resource = "", "r-1"
 			}
-			if f, err := start(t, c).s.Fetch(t.Context(), t.TempDir(), one.Mark); err != nil || len(f.Payloads) != 1 {
+			if f, err := start(t, c).s.Fetch(t.Context(), t.TempDir(), three.Mark); err != nil || len(f.Payloads) != 1 {
 				t.Errorf("another question: %+v, %v", f, err)
 			}
 		})
@@ -177,6 +182,15 @@ func TestStampAloneIsNoNews(t *testing.T) {
 	if two := r.fetch(t, one.Mark); len(two.Payloads) > 0 {
 		t.Errorf("%+v", two)
 	}
+}
+
+// TestRowsAloneAreNews: CKAN's datastore API leaves last_modified as it was.
+func TestRowsAloneAreNews(t *testing.T) {
+	p := servePortal(t, table(10))
+	r := start(t, config(p, "ckan rows"))
+	one := r.fetch(t, "")
+	p.rows[3][2] = "77"
+	read(t, r.fetch(t, one.Mark))
 }
 
 func TestCountNotReached(t *testing.T) {
@@ -260,8 +274,8 @@ func TestPassingFaults(t *testing.T) {
 			}},
 			"503": {firstWait, func(w http.ResponseWriter) { w.WriteHeader(http.StatusServiceUnavailable) }},
 			"cut": {firstWait, func(w http.ResponseWriter) {
-				w.Header().Set("Content-Length", "5000")
-				_, _ = w.Write([]byte(`county,administered_date,total_doses` + "\n"))
+				w.Header().Set("Content-Length", "5000000")
+				_, _ = w.Write(bytes.Repeat([]byte("county,administered_date,total_doses\n"), 1<<15))
 			}},
 			"reset": {firstWait, func(http.ResponseWriter) { panic(http.ErrAbortHandler) }},
 		} {
@@ -350,6 +364,31 @@ func TestToken(t *testing.T) {
 		c.TokenEnv = "OTHER"
 		if _, err := New(c, Options{Getenv: func(string) string { return "" }}); !errors.Is(err, dose.ErrInvalid) {
 			t.Errorf("%v", err)
+		}
+	}
+}
+
+// TestTokenStaysAtThePortal: its files may lie in somebody else's store.
+func TestTokenStaysAtThePortal(t *testing.T) {
+	for _, header := range []string{"Authorization", "X-App-Token"} {
+		var got string
+		store := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			got = r.Header.Get(header)
+			reply(w, []int{})
+		}))
+		defer store.Close()
+		p := servePortal(t, table(3))
+		p.fault = func(_ *fakePortal, _ int, w http.ResponseWriter, r *http.Request) bool {
+			if r.Header.Get(header) != "sesame" {
+				t.Errorf("the portal does not get %s", header)
+			}
+			http.Redirect(w, r, store.URL+"/x", http.StatusFound)
+			return true
+		}
+		c := config(p, map[string]string{"Authorization": "ckan rows", "X-App-Token": "soda"}[header])
+		c.TokenEnv = "TOKEN"
+		if _, err := start(t, c).s.Fetch(t.Context(), t.TempDir(), ""); err == nil || got != "" {
+			t.Errorf("%v, the store got %q", err, got)
 		}
 	}
 }
