@@ -16,7 +16,8 @@ type Config struct {
 	Through     string   // last admin date, default 2023-12-31
 	Defects     Defects
 	Overlap     Overlap
-	RowsPerFile int // default 200,000 (CVRS v2, file rules)
+	RowsPerFile int               // default 200,000 (CVRS v2, file rules); an export (FHIR) is never cut
+	Formats     map[string]string // by registry: CVRS (default), HL7 or FHIR
 }
 
 // Defects are shares, 0 to 1.
@@ -77,6 +78,9 @@ func (c *Config) complete() (through int, err error) {
 		return 0, fmt.Errorf("through must be 2021-01-14 to 2026-06-30: %w", dose.ErrInvalid)
 	}
 	if err := checkRegistries(c.Registries); err != nil {
+		return 0, err
+	}
+	if err := checkFormats(c.Registries, c.Formats); err != nil {
 		return 0, err
 	}
 	if err := c.Defects.check(); err != nil {

@@ -1,6 +1,8 @@
 package synth
 
 import (
+	"bufio"
+	"context"
 	"strconv"
 	"strings"
 
@@ -50,6 +52,21 @@ func (c *cvrs) head(b []byte, registry int) []byte {
 	return append(append(b, c.header...), c.ends[registry]...)
 }
 
+// file writes the header and a row for each record.
+func (c *cvrs) file(ctx context.Context, j *writing, o *output) error {
+	return whole(j.at(o), func(out *bufio.Writer) error {
+		line := c.head(nil, o.registry)
+		if _, err := out.Write(line); err != nil {
+			return err
+		}
+		return j.each(ctx, o, func(r *record) error {
+			line = c.row(line[:0], r)
+			_, err := out.Write(line)
+			return err
+		})
+	})
+}
+
 func cell(b []byte, s string) []byte { return append(append(b, s...), '\t') }
 
 // row appends one line.
@@ -74,15 +91,8 @@ func (c *cvrs) row(b []byte, r *record) []byte {
 	return append(b, c.ends[r.registry]...)
 }
 
-// number appends an id of 13 digits: a constant width makes order of text and
-// of number the same.
-func number(b []byte, letter string, n uint64) []byte {
-	b = append(b, letter...)
-	for limit := uint64(1_000_000_000_000); limit > 1 && n < limit; limit /= 10 {
-		b = append(b, '0')
-	}
-	return append(strconv.AppendUint(b, n, 10), '\t')
-}
+// number appends an id and a tab.
+func number(b []byte, letter string, n uint64) []byte { return append(appendID(b, letter, n), '\t') }
 
 func (c *cvrs) identity(b []byte, r *record) []byte {
 	if r.fault == noEventID {
@@ -99,11 +109,7 @@ func (c *cvrs) recipient(b []byte, r *record) []byte {
 	b = cell(b, p.mid)
 	b = c.quotable(b, r, 0, plain(r.last))
 	b = c.birth(b, r)
-	sex := p.sex
-	if r.flaw == badSex {
-		sex = badSexes[r.odd>>8%uint64(len(badSexes))]
-	}
-	b = cell(b, sex)
+	b = cell(b, r.sex())
 	b = c.home(b, r)
 	if r.flaw == noRace {
 		b = append(b, '\t')
@@ -137,15 +143,7 @@ func (c *cvrs) home(b []byte, r *record) []byte {
 	if wrap {
 		b = append(b, '"')
 	}
-	b = strconv.AppendInt(b, int64(h.house), 10)
-	if r.flaw == latin1 {
-		b = append(b, 0xbd) // one half
-	}
-	b = append(append(b, ' '), plain(h.street)...)
-	b = append(append(b, ' '), h.ending...)
-	if h.inline && h.unit != "" {
-		b = h.appendUnit(append(b, ' '))
-	}
+	b = h.appendStreet(b, r.flaw == latin1)
 	if wrap {
 		b = append(b, '"')
 	}
@@ -156,11 +154,7 @@ func (c *cvrs) home(b []byte, r *record) []byte {
 	b = cell(append(b, '\t'), h.city)
 	b = c.quotable(b, r, 2, h.county)
 	b = cell(b, h.state)
-	b = append(b, h.zip...)
-	if h.plus4 > 0 {
-		b = strconv.AppendInt(append(b, '-'), int64(h.plus4), 10)
-	}
-	return append(b, '\t')
+	return append(h.appendZIP(b), '\t')
 }
 
 // plain is the name with its spaces; most have none, and cost nothing.
@@ -193,29 +187,13 @@ func (c *cvrs) vaccination(b []byte, r *record) []byte {
 	if r.noLot || r.product == nil {
 		b = append(b, "\t\t\t\t"...)
 	} else {
-		b = c.lot(b, r)
-		b = append(append(b, c.cal.iso(min(r.given.day+60+int(r.lot>>32%120), calendarTo-1))...), '\t')
-		b = cell(b, [...]string{"LD", "LD", "LD", "RD", "RD", "LA", "RA", "LT"}[g.draw>>8&7])
+		b = append(appendLot(b, r), '\t')
+		b = append(append(b, c.cal.iso(r.expires())...), '\t')
+		b = cell(b, bodySite(g))
 		b = cell(b, "C28161")
 	}
 	b = cell(b, doseNumber(g))
-	done := "NO"
-	if g.complete || g.nth > 2 {
-		done = "YES"
-	}
-	if g.draw>>12%20 == 0 {
-		done = "UNK"
-	}
-	return cell(b, done)
-}
-
-// doseNumber is the number as reported: one in twelve is unknown or wrong,
-// which is why it is never trusted (CDPH data dictionary).
-func doseNumber(g *given) string {
-	if k := g.draw >> 16 % 36; k < 3 {
-		return [...]string{"UNK", "1", "INV"}[k]
-	}
-	return [...]string{"1", "2", "3", "4", "5", "6", "UNK"}[min(g.nth, 7)-1]
+	return cell(b, seriesDone(g))
 }
 
 func (c *cvrs) date(b []byte, r *record) []byte {
@@ -223,49 +201,18 @@ func (c *cvrs) date(b []byte, r *record) []byte {
 	case noDate:
 		return append(b, '\t')
 	case badDate:
-		return cell(b, badDates[r.odd>>8%uint64(len(badDates))])
+		return cell(b, r.badDate())
 	}
 	return append(append(b, c.cal.iso(r.day)...), '\t')
-}
-
-// lot writes a lot number in the maker's pattern.
-func (c *cvrs) lot(b []byte, r *record) []byte {
-	letter := func(shift uint) byte { return "ABCDEFGHJKLMNPRTVWXY"[r.lot>>shift%20] }
-	digits := func(shift uint, n uint64) {
-		x := r.lot>>shift%(n*9) + n
-		b = strconv.AppendUint(b, x, 10)
-	}
-	switch r.product.maker {
-	case pfizer:
-		b = append(b, letter(0), letter(8))
-		digits(16, 1000)
-	case moderna:
-		digits(0, 100)
-		b = append(b, letter(12))
-		digits(20, 10)
-		b = append(b, letter(30))
-	case janssen:
-		b = append(b, "18"...)
-		digits(0, 10_000)
-	default:
-		digits(0, 1000)
-		b = append(b, "MF"...)
-		digits(16, 100)
-	}
-	return append(b, '\t')
 }
 
 func (c *cvrs) place(b []byte, r *record) []byte {
 	s := r.site
 	if s == nil {
-		org := "Historical"
-		if r.sender != nil {
-			org = r.sender.org
-		}
-		b = append(append(b, org...), "\tHistorical dose\t\tUNK\t\t\t\t\t\t\t"...)
+		b = append(append(b, r.org()...), "\tHistorical dose\t\tUNK\t\t\t\t\t\t\t"...)
 		return c.status(b, r)
 	}
-	b = cell(b, r.sender.org)
+	b = cell(b, r.org())
 	b = c.quotable(b, r, 3, s.name)
 	b = cell(b, s.pin)
 	b = cell(b, s.kind)
@@ -283,9 +230,6 @@ func (c *cvrs) place(b []byte, r *record) []byte {
 // schema that other formats carry too.
 var extraColumns = [...]string{"information_source", "recip_phone", "recip_email", "sender_id"}
 
-// junkPhone is the placeholder that some desks type in for everybody.
-const junkPhone = "222-555-0100"
-
 // beyond appends the extra columns.
 func (c *cvrs) beyond(b []byte, r *record) []byte {
 	source := "\t00\t"
@@ -293,43 +237,12 @@ func (c *cvrs) beyond(b []byte, r *record) []byte {
 		source = "\t01\t"
 	}
 	b = append(b, source...)
-	if r.phone > 0 {
-		b = appendPhone(b, r.phone, r.registry)
-	} else if r.person.ties.junk {
-		b = append(b, junkPhone...)
-	}
-	b = append(b, '\t')
-	if r.email > 0 {
-		b = append(strconv.AppendUint(append(b, 'u'), r.email, 10), "@example.org"...)
-	}
-	b = append(b, '\t')
+	b = append(r.appendPhone(b), '\t')
+	b = append(r.appendEmail(b), '\t')
 	if r.sender != nil {
-		b = c.sender(b, r.registry, r.sender)
+		b = appendSender(b, c.names[r.registry], r.sender)
 	}
 	return b
-}
-
-// sender is a site's id: each registry has its own.
-func (c *cvrs) sender(b []byte, registry int, s *site) []byte {
-	return append(append(append(b, c.names[registry]...), '-'), s.pin...)
-}
-
-// appendPhone writes a number in the registry's way. Its area code is one
-// that no carrier has: it is nobody's.
-func appendPhone(b []byte, n uint64, registry int) []byte {
-	var buf [10]byte
-	digits := strconv.AppendUint(buf[:0], (222+n%5*111)*10_000_000+n, 10)
-	switch registry % 3 {
-	case 0:
-		b = append(append(b, digits[:3]...), '-')
-		b = append(append(b, digits[3:6]...), '-')
-		return append(b, digits[6:]...)
-	case 1:
-		b = append(append(append(b, '('), digits[:3]...), ") "...)
-		b = append(append(b, digits[3:6]...), '-')
-		return append(b, digits[6:]...)
-	}
-	return append(b, digits...)
 }
 
 // status ends the row: no tab after the last column.
@@ -339,6 +252,6 @@ func (c *cvrs) status(b []byte, r *record) []byte {
 		refused = "YES\t"
 	}
 	b = append(b, refused...)
-	b = cell(b, [...]string{"UNK", "UNK", "UNK", "NO", "NO", "YES", "UNK", "NO"}[r.given.draw>>4&7])
+	b = cell(b, comorbid(r.given))
 	return append(b, "UNK"...)
 }

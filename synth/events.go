@@ -178,7 +178,7 @@ func (t *teller) ident(entity string, r *record) string {
 	case "recipient":
 		b = number(nil, "P", r.recip)
 	default:
-		return string(t.format.sender(nil, r.registry, r.sender))
+		return string(appendSender(nil, t.plan.world.names[r.registry], r.sender))
 	}
 	return string(b[:len(b)-1])
 }

@@ -283,7 +283,7 @@ func (f *filler) person(fam *family, m int) {
 		key := reportKey(event, r.copy)
 		for _, s := range c.steps[:c.n] {
 			f.entries[s.slot] = append(f.entries[s.slot], pack(s.day, event, r.copy, s.step, hash(w.seed, saltOrder, key)))
-			f.tally.reported(w, key, s.step)
+			f.tally.reported(w, r.registry, key, s.step)
 		}
 		if c.current {
 			f.tally.holds(w, fam, p, r)

@@ -38,8 +38,6 @@ const (
 	numFaults
 )
 
-var faultChecks = [numFaults]dose.Check{noEventID: dose.EventIDMissing, badDate: dose.AdminDateBad, noDate: dose.AdminDateMissing, noVaccine: dose.VaccineMissing, fewFields: dose.FewFields}
-
 var (
 	badZIPs     = []string{"9401", "00000", "ABCDE", "94l10", "941O2", "UNK", "123456"}
 	badCounties = []string{"99999", "06002", "06999", "UNKNOWN", "32003", "4013", "N/A"}
@@ -86,6 +84,7 @@ type record struct {
 	odd      uint64 // random bits for the odd ways of writing
 	phone    uint64 // seven digits; 0 when not known
 	email    uint64 // number of the mailbox; 0 when not known
+	restated bool   // the correction is one of the person's name or address
 	marks    marks
 }
 
@@ -210,12 +209,13 @@ func (w *world) correct(r *record, at *address, c *culture) {
 			return
 		}
 	case k < 55:
-		*at = w.address(&draw, 200)
+		*at, r.restated = w.address(&draw, 200), true
 		return
 	case k < 70 || r.given.product < 0:
 		if r.first = draw.at(c.women); r.person.sex == "M" {
 			r.first = draw.at(c.men)
 		}
+		r.restated = true
 		return
 	}
 	r.lot ^= 0x5555

@@ -72,4 +72,5 @@ const (
 	saltFault
 	saltFiles
 	saltOverlap // and what of it, see overlap.go
+	saltLocked  = 1 << 20
 )

@@ -28,6 +28,9 @@ type Truth struct {
 	// says more about them; both only with an overlap. See agreed.
 	CountyDayTrue map[string]map[string][6]int `json:"county_day_true,omitempty"`
 	Overlap       *OverlapTruth                `json:"overlap,omitempty"`
+	// Full names, by registry, the folder of what a full export of a FHIR
+	// server holds after all deliveries.
+	Full map[string]string `json:"full,omitempty"`
 }
 
 // CountyDayColumns names the figures of Truth.CountyDay.
@@ -37,7 +40,8 @@ var CountyDayColumns = [6]string{"total_doses", "pfizer_doses", "moderna_doses",
 type File struct {
 	Path       string `json:"path"`
 	Registry   string `json:"registry"`
-	Action     string `json:"action"`
+	Format     string `json:"format,omitempty"` // empty for CVRS
+	Action     string `json:"action"`           // of all records; empty where each has its own
 	SourceDate string `json:"source_date"`
 	Sequence   int    `json:"sequence"` // NN
 	Records    int    `json:"records"`
@@ -62,8 +66,9 @@ type Totals struct {
 	Current         int            `json:"current_events"`
 	CurrentIn       map[string]int `json:"current_by_registry"`
 	Refused         int            `json:"current_refusals"`
-	Recipients      int            `json:"recipients"`       // with a current event that is a dose
-	FullyVaccinated int            `json:"fully_vaccinated"` // of them
+	Locked          int            `json:"current_locked,omitempty"` // not to be shared, and said so
+	Recipients      int            `json:"recipients"`               // with a current event that is a dose
+	FullyVaccinated int            `json:"fully_vaccinated"`         // of them
 	RepeatedFiles   int            `json:"repeated_files"`
 	RepeatedRecords int            `json:"repeated_file_records"`
 }
@@ -75,9 +80,10 @@ type tally struct {
 	rows    [numPlaces][3]int
 	cities  map[string]int
 	steps   [resent + 1]int
-	faults  [numFaults]int
+	faults  [numFormats][numFaults]int
 	current []int // by registry
 	refused int
+	locked  int
 	people  int
 	fully   int
 	doses   []held  // of the person at hand
@@ -121,10 +127,10 @@ func newTally(w *world) *tally {
 	return t
 }
 
-func (t *tally) reported(w *world, key uint64, s step) {
+func (t *tally) reported(w *world, registry int, key uint64, s step) {
 	t.steps[s]++
 	if s == unusable {
-		t.faults[w.faultOf(key)]++
+		t.faults[w.formats[registry]][w.faultOf(key)]++
 	}
 }
 
@@ -133,6 +139,9 @@ func (t *tally) holds(w *world, f *family, p *person, story *report) {
 	r := w.record(&f.household, p, story.given, story.copy, added, story.chain.corrected)
 	g := r.given
 	t.current[r.registry]++
+	if w.locked(p, w.formats[r.registry]) {
+		t.locked++
+	}
 	place := r.counted()
 	switch {
 	case r.bySite == place:
@@ -231,8 +240,10 @@ func (t *tally) add(o *tally) {
 	for i, n := range o.steps {
 		t.steps[i] += n
 	}
-	for i, n := range o.faults {
-		t.faults[i] += n
+	for f := range o.faults {
+		for i, n := range o.faults[f] {
+			t.faults[f][i] += n
+		}
 	}
 	for i, n := range o.current {
 		t.current[i] += n
@@ -244,6 +255,7 @@ func (t *tally) add(o *tally) {
 		t.agreed.add(o.agreed)
 	}
 	t.refused += o.refused
+	t.locked += o.locked
 	t.people += o.people
 	t.fully += o.fully
 }
@@ -261,16 +273,19 @@ func (t *tally) truth(w *world) *Truth {
 	n.Added, n.Resent, n.Revived, n.RepeatedRows = t.steps[added], t.steps[resent], t.steps[revived], t.steps[repeated]
 	n.Updates, n.Deletes, n.Rejected = t.steps[updated], t.steps[deleted], t.steps[unusable]
 	n.Rejects, n.CurrentIn = make(map[string]int), make(map[string]int)
-	for f, count := range t.faults {
-		if count > 0 {
-			n.Rejects[faultChecks[f].Rule().Code] += count
+	for f := range numFormats {
+		checks := checksOf(f)
+		for i, count := range t.faults[f] {
+			if count > 0 {
+				n.Rejects[checks[i].Rule().Code] += count
+			}
 		}
 	}
 	for i, count := range t.current {
 		n.CurrentIn[w.names[i]] = count
 		n.Current += count
 	}
-	n.Refused, n.Recipients, n.FullyVaccinated = t.refused, t.people, t.fully
+	n.Refused, n.Locked, n.Recipients, n.FullyVaccinated = t.refused, t.locked, t.people, t.fully
 	return out
 }
 

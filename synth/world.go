@@ -17,10 +17,12 @@ type world struct {
 	overlap   overlap
 	registry  [numPlaces]int // of a resident, by county
 	names     []string       // registries
+	formats   []format       // of the registries' files
 }
 
 func newWorld(cfg Config, through int) (*world, error) {
-	w := &world{seed: mix(cfg.Seed + 1), through: through, cal: newCalendar(), cultures: newCultures(), names: cfg.Registries}
+	w := &world{seed: mix(cfg.Seed + 1), through: through, cal: newCalendar(), cultures: newCultures(), names: cfg.Registries,
+		formats: formatsOf(cfg.Registries, cfg.Formats)}
 	for _, c := range w.cultures {
 		w.cultureW = append(w.cultureW, c.weight)
 		w.cultureN += c.weight

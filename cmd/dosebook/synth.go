@@ -15,11 +15,15 @@ func synthCommand(e *env) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "synth DIR",
 		Short: "Write files of a synthetic registry, with the right answer beside them",
-		Long: `Write CVRS files of synthetic registries that look like California, and
-truth.json with the right answer: events, refusals and doses by county and
-day. The same seed gives the same bytes. No person in them is real.`,
-		Example: `  dosebook synth --rows 1000000 --seed 7 synthetic/`,
-		Args:    cobra.ExactArgs(1),
+		Long: `Write files of synthetic registries that look like California, and truth.json
+with the right answer: events, refusals and doses by county and day, whatever
+the format. A registry writes CVRS files, HL7 batches (--format SDIR=hl7v2), or
+exports of a FHIR server (--format RIDE=fhir): a folder for what changed by a
+date, and full/RIDE for all that the server holds in the end. The same seed
+gives the same bytes. No person in them is real.`,
+		Example: `  dosebook synth --rows 1000000 --seed 7 synthetic/
+  dosebook synth --overlap --format SDIR=hl7v2 --format RIDE=fhir synthetic/`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if overlap {
 				cfg.Overlap = synth.DefaultOverlap()
@@ -42,6 +46,7 @@ day. The same seed gives the same bytes. No person in them is real.`,
 	f.Uint64Var(&cfg.Seed, "seed", 1, "seed")
 	f.StringVar(&cfg.Through, "through", "", "last day (default 2023-12-31)")
 	f.StringSliceVar(&cfg.Registries, "registries", nil, "registries (default CAIR2,SDIR,RIDE)")
+	f.StringToStringVar(&cfg.Formats, "format", nil, "REGISTRY=cvrs, hl7v2 or fhir (default cvrs)")
 	f.BoolVar(&overlap, "overlap", false, "15 in 100 persons are known to a second registry too, under other ids; the truth of persons and doses is in truth_events.tsv")
 	f.Float64Var(&typos, "typos", synth.DefaultOverlap().Typos, "with --overlap: share of second ids with a typing error")
 	f.Float64Var(&crosswalk, "crosswalk", 0, "with --overlap: share of second ids that are listed in crosswalk.csv")
