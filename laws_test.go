@@ -31,7 +31,8 @@ var layers = []layer{
 	{"sql", "every SQL text, embedded, and the migrator", ""},
 	{"control", "control.db: opening and migrating it", "sql"},
 	{"extract", "what a decoder is; unpacking, recognising a format", "dose"},
-	{"extract/*", "one source or one format each", "extract dose"},
+	{"extract/*", "one source or one format each", "extract dose durable"},
+	{"extract/fhirbulk/bulktest", "a Bulk Data server with faults by switch, for tests and the demo", ""},
 	{"transform", "raw rows to events: dates, codes, counties, checks", "dose"},
 	{"synth", "synthetic registries with known truth", "dose"},
 	{"load", "the lake and what a warehouse is", "dose sql durable"},
@@ -51,7 +52,7 @@ const testsMay = "dose durable sql control synth load/loadtest"
 
 // testsAlso is what tests of one folder may import besides: they run the line
 // and the release over the true warehouse, which is what counts.
-var testsAlso = map[string]string{"pipelines": "load/duckdb extract/cvrs", "release": "load/duckdb"}
+var testsAlso = map[string]string{"pipelines": "load/duckdb extract/cvrs", "release": "load/duckdb", "extract/fhirbulk": "extract/fhirbulk/bulktest"}
 
 // thirdParty says where a module with a price may be imported: DuckDB needs
 // cgo and 100 MB of library, the others open a database or parse flags.
