@@ -69,7 +69,7 @@ func (s *Source) Fetch(ctx context.Context, dir, was string) (f extract.Fetched,
 	if m.fresh && was != "" {
 		left.add("the mark is of another place or unreadable: everything is fetched again", "")
 	}
-	st, err := openStage(dir, s.c.identity(), s.every)
+	st, err := openStage(dir, s.c, s.every)
 	if err != nil {
 		return f, err
 	}
@@ -78,13 +78,15 @@ func (s *Source) Fetch(ctx context.Context, dir, was string) (f extract.Fetched,
 		return f, err
 	}
 	defer b.close()
-	if err := st.prune(p.listed, m); err != nil {
+	if err := st.prune(p, m); err != nil {
 		return f, err
 	}
 	if err := s.transfer(ctx, b, st, p, left); err != nil {
 		return f, err
 	}
-	s.catchUp(ctx, b, p, left)
+	if err := s.catchUp(ctx, b, st, p, left); err != nil {
+		return f, err
+	}
 	whole, err := st.whole()
 	if err != nil {
 		return f, err
@@ -158,19 +160,23 @@ func (s *Source) transfer(ctx context.Context, b box, st *stage, p *plan, left *
 	return nil
 }
 
-// catchUp archives what the mark says is loaded and still lies there, because
-// a run ended between keeping its mark and Done, or Done failed.
-func (s *Source) catchUp(ctx context.Context, b box, p *plan, left *notes) {
+// catchUp archives what the mark says is loaded and still lies here and
+// there, because a run ended between keeping its mark and Done, or Done failed.
+func (s *Source) catchUp(ctx context.Context, b box, st *stage, p *plan, left *notes) error {
 	if s.c.After != Archive {
-		return
+		return nil
 	}
 	moved, err := s.c.archive(ctx, b, p.listed, p.known)
 	for _, name := range moved {
+		if err := st.drop(name, p.known[name]); err != nil {
+			return err
+		}
 		delete(p.known, name)
 	}
 	if err != nil {
 		left.add("loaded but not archived: "+err.Error(), "")
 	}
+	return nil
 }
 
 // Done implements extract.Source: it archives where that was asked for, then
@@ -197,7 +203,8 @@ func (s *Source) archiveLoaded(ctx context.Context, f extract.Fetched) error {
 	m := readMark(f.Mark, s.c.identity())
 	loaded := map[string]stamp{}
 	for _, p := range f.Payloads {
-		if st, ok := m.Seen[p.Name]; ok {
+		// Without the copy Done has been here before: a file of that name is another.
+		if st, ok := m.Seen[p.Name]; ok && exists(p.Path) {
 			loaded[p.Name] = st
 		}
 	}

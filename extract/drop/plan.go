@@ -80,7 +80,9 @@ type plan struct {
 }
 
 // sort decides about every listed file. One that is whole in the stage
-// already (has) was ready once and stays so.
+// already (has) was ready once and stays so. Where loaded files are archived,
+// a file is only known as long as its copy is there: Done has moved what it
+// cleared, so that an equal name, size and time is a new file.
 func (c Config) sort(listed []entry, m mark, has func(entry) bool, seen map[string]sighting, now time.Time) *plan {
 	p := &plan{listed: listed, known: map[string]stamp{}, markers: map[string]markedBy{}, sightings: map[string]sighting{}}
 	at := byName(listed)
@@ -92,7 +94,7 @@ func (c Config) sort(listed []entry, m mark, has func(entry) bool, seen map[stri
 			p.left.add("refused for an odd name", e.name)
 		case !e.regular:
 			p.left.add("refused, no regular file", e.name)
-		case loaded && was == e.stamp:
+		case loaded && was == e.stamp && (c.After != Archive || has(e)):
 			p.known[e.name] = e.stamp
 		case e.Size == 0:
 			p.left.add("empty", e.name)

@@ -28,6 +28,9 @@ type stage struct {
 	dir   string
 	of    string
 	every int64 // bytes between checkpoints
+
+	archives bool
+	loaded   map[string]bool // keys that only wait for the archive
 }
 
 // about is KEY.json.
@@ -55,11 +58,11 @@ type unreadable struct{ error }
 
 func (e unreadable) Unwrap() error { return e.error }
 
-func openStage(dir, of string, every int64) (*stage, error) {
+func openStage(dir string, c Config, every int64) (*stage, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	return &stage{dir, of, every}, durable.Sweep(dir)
+	return &stage{dir: dir, of: c.identity(), every: every, archives: c.After == Archive, loaded: map[string]bool{}}, durable.Sweep(dir)
 }
 
 func keyOf(of, name string, s stamp) string {
@@ -75,7 +78,11 @@ func (s *stage) wholePath(key, name string) string {
 
 // has says whether that version of the file is whole in the stage.
 func (s *stage) has(e entry) bool {
-	_, err := os.Lstat(s.wholePath(keyOf(s.of, e.name, e.stamp), e.name))
+	return exists(s.wholePath(keyOf(s.of, e.name, e.stamp), e.name))
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
 	return err == nil
 }
 
@@ -104,25 +111,25 @@ func (s *stage) all() ([]staged, error) {
 	return out, nil
 }
 
-// whole lists the whole files.
+// whole lists the whole files that are to be loaded.
 func (s *stage) whole() ([]staged, error) {
 	all, err := s.all()
 	var out []staged
 	for _, x := range all {
-		if _, err := os.Lstat(x.path); err == nil {
+		if !s.loaded[x.key] && exists(x.path) {
 			out = append(out, x)
 		}
 	}
 	return out, err
 }
 
-// prune removes what is loaded according to the mark, and the beginnings of
-// files that are not listed as they were. A whole file that has gone from the
-// box stays: it is not loaded yet.
-func (s *stage) prune(listed []entry, m mark) error {
-	here := map[string]bool{}
-	for _, e := range listed {
-		here[keyOf(s.of, e.name, e.stamp)] = true
+// prune removes what is loaded according to the mark, but for what is still
+// to be archived, and the beginnings of files that are not listed as they
+// were. A whole file that has gone from the box stays: it is not loaded yet.
+func (s *stage) prune(p *plan, m mark) error {
+	listed := map[string]bool{}
+	for _, e := range p.listed {
+		listed[keyOf(s.of, e.name, e.stamp)] = true
 	}
 	all, err := s.all()
 	if err != nil {
@@ -131,14 +138,23 @@ func (s *stage) prune(listed []entry, m mark) error {
 	for _, x := range all {
 		was, loaded := m.Seen[x.Name]
 		loaded = loaded && keyOf(s.of, x.Name, was) == x.key
-		_, err := os.Lstat(x.path)
-		if whole := err == nil; loaded || !whole && !here[x.key] {
+		whole := exists(x.path)
+		_, waits := p.known[x.Name]
+		switch {
+		case loaded && whole && waits && s.archives:
+			s.loaded[x.key] = true
+		case loaded || !whole && !listed[x.key]:
 			if err := unstage(x.path); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// drop removes a file from the stage.
+func (s *stage) drop(name string, st stamp) error {
+	return unstage(s.wholePath(keyOf(s.of, name, st), name))
 }
 
 // unstage removes a file of a stage, given the path of the whole file, and
