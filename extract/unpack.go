@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/klauspost/compress/flate"
@@ -17,7 +18,8 @@ import (
 )
 
 // Unpack returns the bytes inside f, which may be plain, gzip (one member or
-// many) or a zip of one file; the first bytes decide, not the name. A packed
+// many), a zip of one file, or a zip of JSON files only, which come one behind
+// the other by name; the first bytes decide, not the name of f. A packed
 // file that is cut or damaged ends in an error of kind dose.ErrInvalid, never
 // in io.EOF. Close does not close f: who opened it closes it.
 func Unpack(f *os.File) (io.ReadCloser, error) {
@@ -58,37 +60,88 @@ func unpackZip(f *os.File, name string) (io.ReadCloser, error) {
 		return nil, damaged(name, "zip", err)
 	}
 	z.RegisterDecompressor(zip.Deflate, flate.NewReader)
-	file, err := onlyFile(z, name)
+	files, err := filesOf(z, name)
 	if err != nil {
 		return nil, err
 	}
-	r, err := file.Open()
+	if len(files) > 1 {
+		return &packed{&several{files: files}, name, "zip"}, nil
+	}
+	r, err := files[0].Open()
 	if err != nil {
 		return nil, damaged(name, "zip", err)
 	}
 	return &packed{r, name, "zip"}, nil
 }
 
-// onlyFile finds the one file in a zip. Folders and what macOS adds to its
-// archives do not count.
-func onlyFile(z *zip.Reader, name string) (*zip.File, error) {
+// filesOf finds the one file in a zip, or its JSON files in the order of their
+// names. Folders, what macOS adds to its archives and the manifest of a FHIR
+// bulk export do not count.
+func filesOf(z *zip.Reader, name string) ([]*zip.File, error) {
 	var files []*zip.File
+	json := true
 	for _, f := range z.File {
-		base := f.Name[strings.LastIndexByte(f.Name, '/')+1:]
+		base := strings.ToLower(f.Name[strings.LastIndexByte(f.Name, '/')+1:])
 		if f.Name == "[Content_Types].xml" {
 			return nil, NewFault(name, 0, "FMT_003", "the file is an Office document", "save the sheet as tab delimited text (UTF-8) and send that")
 		}
-		if base != "" && base != ".DS_Store" && !strings.HasPrefix(f.Name, "__MACOSX/") {
-			files = append(files, f)
+		if base == "" || base == ".ds_store" || base == "manifest.json" || strings.HasPrefix(f.Name, "__MACOSX/") {
+			continue
 		}
+		if f.Flags&1 != 0 {
+			return nil, NewFault(name, 0, "FMT_003", "the zip is protected by a password", "send it without a password over a protected channel")
+		}
+		files = append(files, f)
+		json = json && (strings.HasSuffix(base, ".ndjson") || strings.HasSuffix(base, ".json"))
 	}
-	if len(files) != 1 {
+	if len(files) == 0 || len(files) > 1 && !json {
 		return nil, NewFault(name, 0, "FMT_003", fmt.Sprintf("the zip holds %d files", len(files)), "send one file in each zip, or the files themselves")
 	}
-	if files[0].Flags&1 != 0 {
-		return nil, NewFault(name, 0, "FMT_003", "the zip is protected by a password", "send it without a password over a protected channel")
+	slices.SortStableFunc(files, func(a, b *zip.File) int { return strings.Compare(a.Name, b.Name) })
+	return files, nil
+}
+
+// several reads files one behind the other, with a line end between them. Only
+// one is open at a time.
+type several struct {
+	files []*zip.File
+	open  io.ReadCloser
+	owes  bool // a line end comes before the next file
+}
+
+func (s *several) Read(b []byte) (int, error) {
+	for len(b) > 0 {
+		if s.open == nil {
+			if len(s.files) == 0 {
+				return 0, io.EOF
+			}
+			if s.owes {
+				s.owes, b[0] = false, '\n'
+				return 1, nil
+			}
+			f, err := s.files[0].Open()
+			if err != nil {
+				return 0, err
+			}
+			s.open, s.files = f, s.files[1:]
+		}
+		n, err := s.open.Read(b)
+		if err == io.EOF {
+			err, s.owes = s.Close(), true
+		}
+		if n > 0 || err != nil {
+			return n, err
+		}
 	}
-	return files[0], nil
+	return 0, nil
+}
+
+func (s *several) Close() (err error) {
+	if s.open != nil {
+		err = s.open.Close()
+		s.open = nil
+	}
+	return err
 }
 
 // packed turns the unpacker's errors into ours.

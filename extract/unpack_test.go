@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/dosebook/dosebook/dose"
 )
@@ -98,6 +99,8 @@ func TestUnpackRefuses(t *testing.T) {
 		"gzip and then something": {append(bytes.Clone(g), "more"...), "cut short"},
 		"zip with a bit turned":   {flip(z, len(z)/2), "damaged"},
 		"zip of two":              {zipOf("a.txt", "b.txt"), "holds 2 files"},
+		"zip of JSON and text":    {zipOf("a.json", "b.txt"), "holds 2 files"},
+		"JSON with a bit turned":  {flip(zipOf("a.json", "b.json"), len(z)/2), "damaged"},
 		"zip of none":             {zipOf(), "holds 0 files"},
 		"workbook":                {zipOf("[Content_Types].xml", "xl/workbook.xml"), "Office"},
 	}
@@ -127,6 +130,40 @@ func TestUnpackEveryCut(t *testing.T) {
 	for n := 2; n < len(whole); n++ {
 		if _, err := unpack(t, whole[:n]); !errors.Is(err, dose.ErrInvalid) {
 			t.Errorf("cut at %d of %d: %v", n, len(whole), err)
+		}
+	}
+}
+
+// A zip of JSON files comes by name, with a line end between the files, however
+// little is asked for at a time.
+func TestUnpackSeveral(t *testing.T) {
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	for _, x := range [][2]string{{"d/2.NDJSON", "two\n"}, {"d/1.json", "one"}, {"d/manifest.json", "no"}, {"d/3.ndjson", ""}, {"d/4.ndjson", "four"}, {"__MACOSX/d/1.json", "no"}} {
+		f, _ := w.Create(x[0])
+		f.Write([]byte(x[1]))
+	}
+	w.Close()
+	path := filepath.Join(t.TempDir(), "export.zip")
+	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, wrap := range []func(io.Reader) io.Reader{func(r io.Reader) io.Reader { return r }, iotest.OneByteReader, iotest.DataErrReader} {
+		r, err := Unpack(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(wrap(r))
+		if err != nil || string(got) != "one\ntwo\n\n\nfour" {
+			t.Errorf("%q %v", got, err)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
 		}
 	}
 }
