@@ -12,47 +12,33 @@ import (
 	"hash"
 	"hash/fnv"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/dosebook/dosebook/dose"
+	"github.com/dosebook/dosebook/durable"
 )
-
-// partPrefix starts the name of a file that is not finished.
-const partPrefix = ".part-"
-
-// sweep removes what an interrupted fetch left.
-func sweep(dir string) error {
-	parts, err := filepath.Glob(filepath.Join(dir, partPrefix+"*"))
-	for _, p := range parts {
-		err = errors.Join(err, os.Remove(p))
-	}
-	return err
-}
 
 // csvFile is a CSV file in the making (RFC 4180, LF line ends).
 type csvFile struct {
-	f    *os.File
-	sha  hash.Hash
-	w    *bufio.Writer
-	done bool
+	f   *durable.File
+	sha hash.Hash
+	w   *bufio.Writer
 }
 
-func createCSV(dir string) (*csvFile, error) {
-	f, err := os.CreateTemp(dir, partPrefix+"*")
+func createCSV(path string) (*csvFile, error) {
+	f, err := durable.Create(path)
 	if err != nil {
 		return nil, err
 	}
 	c := &csvFile{f: f, sha: sha256.New()}
-	c.w = bufio.NewWriterSize(io.MultiWriter(f, c.sha), 1<<18)
+	c.w = bufio.NewWriterSize(io.MultiWriter(f.File, c.sha), 1<<18)
 	return c, nil
 }
 
 // reset begins anew.
 func (c *csvFile) reset() error {
 	c.sha.Reset()
-	c.w.Reset(io.MultiWriter(c.f, c.sha))
+	c.w.Reset(io.MultiWriter(c.f.File, c.sha))
 	_, err := c.f.Seek(0, io.SeekStart)
 	return errors.Join(err, c.f.Truncate(0))
 }
@@ -115,31 +101,6 @@ func broken(err error) error {
 
 // sum is the SHA-256 of all bytes written.
 func (c *csvFile) sum() string { return hex.EncodeToString(c.sha.Sum(nil)) }
-
-// commit puts the file at path, whole.
-func (c *csvFile) commit(path string) error {
-	c.done = true
-	err := errors.Join(c.w.Flush(), c.f.Sync(), c.f.Close())
-	if err == nil {
-		err = os.Rename(c.f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(c.f.Name()))
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
-}
-
-// abort gives the file up. After commit it does nothing.
-func (c *csvFile) abort() {
-	if !c.done {
-		_ = c.f.Close()
-		_ = os.Remove(c.f.Name())
-	}
-}
 
 // record is a row as JSON.
 type record map[string]json.RawMessage

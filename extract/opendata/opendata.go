@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/dosebook/dosebook/dose"
+	"github.com/dosebook/dosebook/durable"
 	"github.com/dosebook/dosebook/extract"
 )
 
@@ -108,7 +109,7 @@ func (s *Source) Fetch(ctx context.Context, dir, last string) (_ extract.Fetched
 	if old.Query != s.c.query() {
 		old = mark{}
 	}
-	if err := sweep(dir); err != nil {
+	if err := durable.Sweep(dir); err != nil {
 		return extract.Fetched{}, err
 	}
 	f, err := s.once(ctx, dir, old)
@@ -137,11 +138,12 @@ func (s *Source) once(ctx context.Context, dir string, old mark) (extract.Fetche
 	if s.c.Kind == "soda" && m.Stamp != "" && m.Stamp == old.Stamp && m.Rows == old.Rows {
 		return extract.Fetched{Note: "nothing new since " + m.Stamp}, nil
 	}
-	to, err := createCSV(dir)
+	path := filepath.Join(dir, s.c.name())
+	to, err := createCSV(path)
 	if err != nil {
 		return extract.Fetched{}, err
 	}
-	defer to.abort()
+	defer to.f.Abort()
 	rows, err := s.portal.body(ctx, before, to)
 	if err != nil {
 		return extract.Fetched{}, err
@@ -157,8 +159,7 @@ func (s *Source) once(ctx context.Context, dir string, old mark) (extract.Fetche
 	if m.SHA256 == old.SHA256 {
 		return extract.Fetched{Note: "nothing new: the same rows as before"}, nil
 	}
-	path := filepath.Join(dir, strings.TrimSuffix(s.c.name(), ".csv")+"_"+m.SHA256[:16]+".csv")
-	if err := to.commit(path); err != nil {
+	if err := to.f.Commit(); err != nil {
 		return extract.Fetched{}, err
 	}
 	text, err := json.Marshal(m)
