@@ -143,7 +143,7 @@ func (c *cvrs) home(b []byte, r *record) []byte {
 	if wrap {
 		b = append(b, '"')
 	}
-	b = h.appendStreet(b, r.flaw == latin1)
+	b = r.appendStreet(b, windowsHalf)
 	if wrap {
 		b = append(b, '"')
 	}

@@ -76,9 +76,10 @@ func (p *plan) fullExports(files []*output) (out []*output) {
 		if f != inFHIR {
 			continue
 		}
-		o := &output{registry: registry, format: f, full: true}
+		o := &output{registry: registry, format: f, full: true, date: calendarTo - 1}
 		for _, from := range files {
-			if from.registry == registry {
+			if from.registry == registry && from.RepeatOf == "" {
+				o.date = min(o.date, from.date)
 				o.entries = append(o.entries, from.entries...)
 			}
 		}

@@ -38,9 +38,6 @@ func formatsOf(registries []string, named map[string]string) []format {
 
 func checkFormats(registries []string, named map[string]string) error {
 	for _, r := range slices.Sorted(maps.Keys(named)) {
-		if named[r] == FHIR {
-			return fmt.Errorf("%s: FHIR cannot be written yet: %w", r, dose.ErrInvalid)
-		}
 		if !slices.Contains(registries, r) {
 			return fmt.Errorf("a format is given for %q, which is none of the registries: %w", r, dose.ErrInvalid)
 		}
@@ -80,10 +77,10 @@ func (r *record) unnamed(f format) bool {
 // mixed says whether a file holds additions, updates and deletes together.
 func (f format) mixed() bool { return f != inCVRS }
 
-// locked says whether the person declined to have the records shared; only
-// HL7 carries it (PD1-12).
+// locked says whether the person declined to have the records shared, in a
+// format that carries it (HL7 PD1-12; FHIR as a label of confidentiality).
 func (w *world) locked(p *person, f format) bool {
-	return f == inHL7 && hash(w.seed, saltLocked, p.number)%100 == 0
+	return f != inCVRS && hash(w.seed, saltLocked, p.number)%100 == 0
 }
 
 // entered is the day on which the reporter's system recorded the event: that

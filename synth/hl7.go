@@ -200,7 +200,7 @@ func raceCode(to []byte, code string) []byte {
 func (b *batchFile) home(to []byte, r *record) []byte {
 	h := &r.home
 	var buf [80]byte
-	to = append(b.quotable(to, r, 1, string(h.appendStreet(buf[:0], r.flaw == latin1))), '^')
+	to = append(b.quotable(to, r, 1, string(r.appendStreet(buf[:0], windowsHalf))), '^')
 	if h.unit != "" && !h.inline {
 		to = escaped(to, string(h.appendUnit(buf[:0])))
 	}

@@ -4,6 +4,9 @@ import "strconv"
 
 // What all formats say in the same words.
 
+// windowsHalf is ½ in Windows-1252: no UTF-8.
+const windowsHalf = "\xbd"
+
 // appendID appends an id of 13 digits: a constant width makes order of text and
 // of number the same.
 func appendID(b []byte, letter string, n uint64) []byte {
@@ -146,11 +149,12 @@ func (r *record) ndc() string {
 }
 
 // appendStreet appends house, street and, where it is written so, the flat;
-// half is half a house number in Windows-1252.
-func (h *residence) appendStreet(b []byte, half bool) []byte {
+// half stands behind the number where the row's flaw is half a house number.
+func (r *record) appendStreet(b []byte, half string) []byte {
+	h := &r.home
 	b = strconv.AppendInt(b, int64(h.house), 10)
-	if half {
-		b = append(b, 0xbd)
+	if r.flaw == latin1 {
+		b = append(b, half...)
 	}
 	b = append(append(b, ' '), plain(h.street)...)
 	b = append(append(b, ' '), h.ending...)
