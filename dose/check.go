@@ -46,6 +46,13 @@ const (
 	ProcessingUnknown
 	EventIDMade
 
+	JSONBad
+	ResourceBad
+	ResourceOther
+	ServerOutcome
+	PatientAbsent
+	PatientVersions
+
 	QuotesUnwrapped
 	ExtraFields
 	UnknownColumn
@@ -118,6 +125,13 @@ var rules = [numChecks]Rule{
 	SegmentBad:        {"HL7_LINE", Warning, false, "a line in the message is no segment; it was passed over", "look for a line break inside a value: HL7 writes it \\.br\\", "HL7 2.5.1, 2.7"},
 	ProcessingUnknown: {"HL7_PROCESSING", Warning, false, "MSH-11 is not P, T or D; the message was taken as production", "send P for real records, T for tests", "CDC HL7 immunization guide R1.5, MSH-11"},
 	EventIDMade:       {"HL7_9999", Info, false, "ORC-3 is 9999, which names no event: the id was made of recipient, date and vaccine", "send a stable id of your own where there is one", "CDC HL7 immunization guide R1.5, ORC-3"},
+
+	JSONBad:         {"FHIR_JSON", Error, true, "the line is no JSON, or was cut short", "send each resource whole, on a line of its own", "FHIR R4, NDJSON; RFC 8259"},
+	ResourceBad:     {"FHIR_RESOURCE", Error, true, "the JSON is no FHIR resource that is known, and may be a dose", "send doses with resourceType Immunization", "FHIR R4, JSON"},
+	ResourceOther:   {"FHIR_OTHER", Info, false, "the payload holds resources of types that are not read", "nothing to do; Immunization, Patient, Location and Organization are enough", "dosebook"},
+	ServerOutcome:   {"FHIR_OUTCOME", Warning, false, "the payload holds an OperationOutcome: the server had something to report", "read it, and check whether the export is complete", "Bulk Data Access IG, error files"},
+	PatientAbsent:   {"FHIR_NO_PATIENT", Warning, false, "the payload lacks the patient: only the id is known", "send the Patient resources in the same payload", "FHIR R4, Immunization.patient"},
+	PatientVersions: {"FHIR_PATIENT_VERSIONS", Warning, false, "the payload holds several versions of the patient: the one updated last was used, or the last line", "send each patient once", "FHIR R4, meta.lastUpdated"},
 
 	QuotesUnwrapped: {"QUOTES", Info, false, "the value was wrapped in double quotes, as spreadsheets do; they were removed", "export without quotes: CVRS has no quoting rule", "CVRS v2, data conventions 2"},
 	ExtraFields:     {"EXTRA_FIELDS", Warning, false, "the row has more fields than the header; what follows the last column was not read", "look for a tab inside a value: CVRS asks to turn tabs into spaces", "CVRS v2, data conventions 2"},

@@ -24,7 +24,7 @@ var raw = append(cvrs(),
 	Column{Name: "recip_phone", Type: LongTxt, Source: "HL7 PID-13", Meaning: "Recipient's phone."},
 	Column{Name: "recip_email", Type: LongTxt, Source: "HL7 PID-13", Meaning: "Recipient's e-mail."},
 	Column{Name: "sender_id", Source: "HL7 MSH-4", Meaning: "Sending facility's id in the registry."},
-	Column{Name: "control_id", Type: LongTxt, Source: "HL7 MSH-10", Meaning: "Message control id."},
+	Column{Name: "control_id", Type: LongTxt, Source: "HL7 MSH-10; FHIR Immunization.identifier", Meaning: "Message control id; of FHIR the event's business identifier."},
 	Column{Name: "line", Type: Big, Source: "dosebook", Meaning: "The record's place in the payload, from 1, counting physical lines."},
 )
 

@@ -66,7 +66,7 @@ CSV of ids that moved (entity,old_registry,old_id,new_registry,new_id).`,
 	}
 	f := c.Flags()
 	f.StringVar(&registry, "registry", "", "registry that sent the files, such as CAIR2 (required)")
-	f.StringVar(&format, "format", "auto", "auto, cvrs, hl7v2, or crosswalk (CSV of ids that moved)")
+	f.StringVar(&format, "format", "auto", "auto, cvrs, hl7v2, fhir, or crosswalk (CSV of ids that moved)")
 	f.StringVar(&action, "action", "add", "what the records are where they don't say: add, update or delete")
 	f.StringVar(&mode, "mode", "incremental", "incremental, or snapshot: the files hold all the registry has, what they lack is deleted")
 	f.Float64Var(&maxAbsent, "max-absent", 0.02, "share of the registry's events that a snapshot may lack; more is held (exit 5)")

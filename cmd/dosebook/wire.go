@@ -13,6 +13,7 @@ import (
 	"github.com/dosebook/dosebook/dose"
 	"github.com/dosebook/dosebook/extract"
 	"github.com/dosebook/dosebook/extract/cvrs"
+	"github.com/dosebook/dosebook/extract/fhir"
 	"github.com/dosebook/dosebook/extract/hl7v2"
 	"github.com/dosebook/dosebook/load"
 	"github.com/dosebook/dosebook/load/duckdb"
@@ -33,8 +34,10 @@ func decoder(format string) (extract.Decoder, error) {
 		return &cvrs.Decoder{}, nil
 	case "hl7v2":
 		return &hl7v2.Decoder{}, nil
+	case "fhir":
+		return &fhir.Decoder{}, nil
 	}
-	return nil, fmt.Errorf("format %q is not one of auto, cvrs, hl7v2: %w", format, dose.ErrInvalid)
+	return nil, fmt.Errorf("format %q is not one of auto, cvrs, hl7v2, fhir: %w", format, dose.ErrInvalid)
 }
 
 // book is an open data directory.
