@@ -18,7 +18,9 @@ func TestFirstRunBringsEverything(t *testing.T) {
 			t.Run(fmt.Sprint(how, packed), func(t *testing.T) {
 				r := newRegistry(t, func(c *bulktest.Config) { c.Gzip = packed })
 				dir := t.TempDir()
-				s := r.source(t, func(c *Config) { c.Kickoff, c.TypeFilter = how, []string{"Immunization?date=ge2020-12-14", "Immunization?vaccine-code=207"} })
+				s := r.source(t, func(c *Config) {
+					c.Kickoff, c.TypeFilter = how, []string{"Immunization?date=ge2020-12-14", "Immunization?vaccine-code=207"}
+				})
 				f, got := ok(t, s, dir, "")
 				if runs(t, got) != everything {
 					t.Errorf("payload: %s", runs(t, got))
