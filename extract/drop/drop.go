@@ -78,6 +78,11 @@ func (s *Source) Fetch(ctx context.Context, dir, was string) (f extract.Fetched,
 		return f, err
 	}
 	defer b.close()
+	return s.take(ctx, b, st, p, m, left)
+}
+
+// take brings what the plan found ready, and sums up.
+func (s *Source) take(ctx context.Context, b box, st *stage, p *plan, m mark, left *notes) (f extract.Fetched, err error) {
 	if err := st.prune(p, m); err != nil {
 		return f, err
 	}

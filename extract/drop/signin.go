@@ -60,7 +60,7 @@ func answer(password string) ssh.KeyboardInteractiveChallenge {
 			return nil, nil
 		}
 		if asked || len(questions) != 1 || echos[0] {
-			return nil, errors.New("the server asks for more than a password")
+			return nil, fmt.Errorf("the server asks for more than a password, as for a code: ask its owner for a way to sign in by key: %w", dose.ErrDenied)
 		}
 		asked = true
 		return []string{password}, nil
@@ -146,8 +146,11 @@ func (s *server) signInError(err error) error {
 		return fmt.Errorf("the server's key is not the known one%s: it was set up anew, or somebody stands in between. Nothing was sent. Ask its owner for the new fingerprint, and replace the line only if it is the same: %w", where, dose.ErrDenied)
 	case errors.As(err, &revoked):
 		return fmt.Errorf("the server's key is revoked in known_hosts: %w", dose.ErrDenied)
-	// The library has no kind for these two.
-	case strings.Contains(text, "unable to authenticate"), strings.Contains(text, "Too many authentication failures"):
+	case errors.Is(err, dose.ErrDenied):
+		return err
+	// The library has no kinds for these. Message 51 is a refusal (RFC 4252,
+	// section 6) that comes at once where a keyboard's question was awaited.
+	case strings.Contains(text, "unable to authenticate"), strings.Contains(text, "unexpected message type 51"), strings.Contains(text, "Too many authentication failures"):
 		return fmt.Errorf("the server refused user, key or password: check sftp.user and its secrets, and ask the owner whether the key is installed: %w", dose.ErrDenied)
 	case strings.Contains(text, "no common algorithm for host key"):
 		return fmt.Errorf("the server has none of the kinds of key that known_hosts has for it: ask its owner for the key and its fingerprint: %w", dose.ErrDenied)
