@@ -1,0 +1,223 @@
+package snowtable
+
+import (
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dosebook/dosebook/dose"
+)
+
+// Config says which table, and who asks for it.
+type Config struct {
+	Account   string `yaml:"account"` // ORG-ACCOUNT
+	User      string `yaml:"user"`
+	Role      string `yaml:"role"` // one that may do nothing but SELECT
+	Warehouse string `yaml:"warehouse"`
+	Database  string `yaml:"database"`
+	Schema    string `yaml:"schema"`
+
+	// One of these. The first three name environment variables.
+	KeyEnv      string `yaml:"key_env"`      // private key, PKCS#8: PEM, or base64 of DER
+	TokenEnv    string `yaml:"token_env"`    // programmatic access token
+	PasswordEnv string `yaml:"password_env"` // where an account still takes one
+	OAuth       OAuth  `yaml:"oauth"`
+
+	// One of these two.
+	Table string `yaml:"table"` // name of a table or view
+	Query string `yaml:"query"` // one SELECT
+
+	// Columns maps theirs to ours (raw schema), or to "-" to leave one out.
+	// Columns that are not named go to the raw column of the same name.
+	Columns map[string]string `yaml:"columns"`
+
+	// One of these two.
+	Watermark Watermark `yaml:"watermark"`
+	Snapshot  bool      `yaml:"snapshot"` // the whole table each time; the feed's mode should be snapshot too
+
+	BatchMB int           `yaml:"batch_mb"` // of the result, uncompressed, at a time; empty: 48
+	Timeout time.Duration `yaml:"timeout"`  // of the statement; empty: 30m
+	Name    string        `yaml:"name"`     // of the payload; empty: made of the table
+
+	// For an emulator or a private link.
+	Host     string `yaml:"host"`
+	Port     int    `yaml:"port"`
+	Protocol string `yaml:"protocol"` // http on this machine only
+}
+
+// OAuth is the client credentials grant, by which the state's own jobs
+// connected.
+type OAuth struct {
+	ClientID  string `yaml:"client_id"`
+	SecretEnv string `yaml:"secret_env"`
+	TokenURL  string `yaml:"token_url"`
+	Scope     string `yaml:"scope"`
+}
+
+// Watermark is a column that rises with every change of a row: a time, a date,
+// a number, or text that sorts.
+type Watermark struct {
+	Column  string        `yaml:"column"`
+	Overlap time.Duration `yaml:"overlap"` // asked for again before the mark, for rows that are committed late
+}
+
+const (
+	defaultTimeout = 30 * time.Minute
+	defaultBatchMB = 48
+)
+
+var (
+	identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_$]*$`)
+	tableName  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*){0,2}$`)
+	account    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
+	fileName   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 ._-]*$`)
+	selects    = regexp.MustCompile(`(?is)^\s*(select|with)\b`)
+)
+
+// Check tells every mistake. The error is of kind dose.ErrInvalid.
+func (c Config) Check() error {
+	var all []error
+	no := func(bad bool, text string, args ...any) {
+		if bad {
+			all = append(all, fmt.Errorf("snowtable: "+text+": %w", append(args, dose.ErrInvalid)...))
+		}
+	}
+	no(!account.MatchString(c.Account), "account is the account's identifier, such as ORG-ACCOUNT")
+	no(c.User == "" && c.OAuth.ClientID == "", "user is missing")
+	for _, f := range []struct{ name, value string }{{"role", c.Role}, {"warehouse", c.Warehouse}, {"database", c.Database}, {"schema", c.Schema}} {
+		no(!identifier.MatchString(f.value), "%s is missing, or is no plain name", f.name)
+	}
+	no(count(c.KeyEnv != "", c.TokenEnv != "", c.PasswordEnv != "", c.OAuth != OAuth{}) != 1, "give one of key_env, token_env, password_env and oauth")
+	no(c.OAuth != OAuth{} && (c.OAuth.ClientID == "" || c.OAuth.SecretEnv == "" || !strings.HasPrefix(c.OAuth.TokenURL, "https://")),
+		"oauth has client_id, secret_env and token_url, which begins with https://")
+	no(count(c.Table != "", c.Query != "") != 1, "give one of table and query")
+	no(c.Table != "" && !tableName.MatchString(c.Table), "table is a name, perhaps with schema and database before it")
+	no(c.Query != "" && (!selects.MatchString(c.Query) || strings.Contains(c.Query, ";")), "query is one SELECT, without a semicolon")
+	no(count(c.Watermark.Column != "", c.Snapshot) != 1, "give one of watermark and snapshot: true")
+	no(c.Watermark.Overlap < 0, "watermark: overlap is not negative")
+	for theirs, ours := range c.Columns {
+		no(ours != "-" && !slices.Contains(rawNames(), ours), "columns: %s goes to %q, which is no raw column; - leaves it out", theirs, ours)
+	}
+	no(c.BatchMB != 0 && (c.BatchMB < 16 || c.BatchMB > 160), "batch_mb is from 16 to 160")
+	no(c.Timeout < 0, "timeout is not negative")
+	no(c.Name != "" && !fileName.MatchString(c.Name), "name is a file name of letters, digits, dot, dash and underscore")
+	no(c.Protocol != "" && c.Protocol != "https" && !(c.Protocol == "http" && loopback(c.Host)), "protocol is https, or http for a host on this machine")
+	return errors.Join(all...)
+}
+
+func count(set ...bool) (n int) {
+	for _, b := range set {
+		if b {
+			n++
+		}
+	}
+	return n
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// rawNames are the raw columns that a table may fill.
+func rawNames() []string {
+	var out []string
+	for _, c := range dose.Raw() {
+		if c.Name != "line" {
+			out = append(out, c.Name)
+		}
+	}
+	return out
+}
+
+// source is what stands behind FROM.
+func (c Config) source() string {
+	if c.Table != "" {
+		return c.Table
+	}
+	return "(" + strings.TrimSpace(c.Query) + "\n)" // a comment at its end ends with its line
+}
+
+// name is the payload's.
+func (c Config) name() string {
+	switch {
+	case path.Ext(c.Name) != "":
+		return c.Name
+	case c.Name != "":
+		return c.Name + ".txt"
+	case c.Table != "":
+		return c.Table + ".txt"
+	}
+	return "query.txt"
+}
+
+// query is a hash of what decides which rows come, and how.
+func (c Config) query() string {
+	text, err := json.Marshal([]any{c.Account, c.Database, c.Schema, c.Role, c.Table, c.Query, c.Columns, c.Watermark, c.Snapshot})
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8])
+}
+
+// credentials are what the environment holds.
+type credentials struct {
+	key    *rsa.PrivateKey
+	secret string // token, password or client secret
+}
+
+func (c Config) credentials(getenv func(string) string) (credentials, error) {
+	for _, name := range []string{c.KeyEnv, c.TokenEnv, c.PasswordEnv, c.OAuth.SecretEnv} {
+		if name == "" {
+			continue
+		}
+		var text string
+		if getenv != nil {
+			text = getenv(name)
+		}
+		if text == "" {
+			return credentials{}, fmt.Errorf("snowtable: the environment has no %s: %w", name, dose.ErrInvalid)
+		}
+		if name != c.KeyEnv {
+			return credentials{secret: text}, nil
+		}
+		key, ok := parseKey(text)
+		if !ok {
+			return credentials{}, fmt.Errorf("snowtable: %s holds no RSA private key in PKCS#8, as PEM or base64, without a passphrase: %w", name, dose.ErrInvalid)
+		}
+		return credentials{key: key}, nil
+	}
+	return credentials{}, nil
+}
+
+func parseKey(text string) (*rsa.PrivateKey, bool) {
+	var der []byte
+	if block, _ := pem.Decode([]byte(text)); block != nil {
+		der = block.Bytes
+	} else {
+		text = strings.NewReplacer("-", "+", "_", "/", "\n", "", "\r", "", " ", "", "=", "").Replace(text)
+		var err error
+		if der, err = base64.RawStdEncoding.DecodeString(text); err != nil {
+			return nil, false
+		}
+	}
+	key, err := x509.ParsePKCS8PrivateKey(der)
+	if err != nil {
+		return nil, false
+	}
+	k, ok := key.(*rsa.PrivateKey)
+	return k, ok
+}
