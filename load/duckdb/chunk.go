@@ -3,8 +3,9 @@ package duckdb
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"path/filepath"
-	"strconv"
+	"strings"
 
 	"github.com/dosebook/dosebook/load"
 )
@@ -17,16 +18,20 @@ type chunk struct {
 	all         []string              // the same, in order
 	fresh       map[int64]bool        // those whose rows arrive now
 	retimed     []string              // files of older segments with a new source time
-	inputs      map[string][]inputRow // crosswalks and decisions, by format
+	taken       []string              // registries of snapshots among them
+	inputs      []inputRow            // crosswalks and decisions, in order
 }
 
+// inputRow is an input: fresh ones are taken in, anew says also that an older
+// one has a new source time.
 type inputRow struct {
-	seq  int64
-	path string
+	entry       load.Entry
+	path        string
+	fresh, anew bool
 }
 
 func (d *DB) newChunk(entries, known []load.Entry) (*chunk, error) {
-	c := &chunk{first: entries[0].Seq, last: entries[len(entries)-1].Seq, path: map[int64]string{}, fresh: map[int64]bool{}, inputs: map[string][]inputRow{}}
+	c := &chunk{first: entries[0].Seq, last: entries[len(entries)-1].Seq, path: map[int64]string{}, fresh: map[int64]bool{}}
 	retimed := map[string]bool{}
 	for _, e := range entries {
 		if e.Retime {
@@ -40,9 +45,8 @@ func (d *DB) newChunk(entries, known []load.Entry) (*chunk, error) {
 		}
 		fresh := k.Seq >= c.first
 		if !k.HoldsRecords() {
-			if fresh {
-				c.inputs[k.Format] = append(c.inputs[k.Format], inputRow{k.Seq, filepath.Join(folder, load.InputFile)})
-			}
+			anew := fresh || retimed[k.Registry+"/"+k.Segment]
+			c.inputs = append(c.inputs, inputRow{k, filepath.Join(folder, load.InputFile), fresh, anew})
 			continue
 		}
 		path := filepath.Join(folder, load.EventFile)
@@ -53,6 +57,9 @@ func (d *DB) newChunk(entries, known []load.Entry) (*chunk, error) {
 			c.fresh[k.Seq] = true
 		} else if retimed[k.Registry+"/"+k.Segment] {
 			c.retimed = append(c.retimed, path)
+			if k.Action == snapshot {
+				c.taken = append(c.taken, k.Registry)
+			}
 		}
 	}
 	return c, nil
@@ -78,28 +85,42 @@ func (d *DB) inputs(ctx context.Context, c *chunk) error {
 	if err := d.run(ctx, "models/01_segments.sql"); err != nil {
 		return err
 	}
-	for format, text := range map[string]string{load.Crosswalk: "models/02_aliases.sql", load.Decision: "models/03_decisions.sql"} {
-		var files []string
-		for _, in := range c.inputs[format] {
-			files = append(files, in.path)
-			if _, err := d.conn.ExecContext(ctx, "insert into input_in values (?, ?)", in.seq, in.path); err != nil {
-				return err
-			}
+	var rows []string
+	fresh := map[string][]string{}
+	for _, in := range c.inputs {
+		rows = append(rows, fmt.Sprintf("(%d, %s, %d, %t)", in.entry.Seq, quote(in.path), in.entry.SourceTime, in.anew))
+		if in.fresh {
+			fresh[in.entry.Format] = append(fresh[in.entry.Format], in.path)
 		}
-		if len(files) > 0 {
+	}
+	if err := d.insert(ctx, "input_in", rows); err != nil {
+		return err
+	}
+	for format, text := range map[string]string{load.Crosswalk: "models/02_aliases.sql", load.Decision: "models/03_decisions.sql"} {
+		if files := fresh[format]; len(files) > 0 {
 			if err := d.run(ctx, text, "{"+format+"}", list(files)); err != nil {
 				return err
 			}
 		}
 	}
-	return d.run(ctx, "models/04_settled.sql", "{first_place}", strconv.FormatInt(load.Place(c.first, 0), 10))
+	return d.run(ctx, "models/04_settled.sql")
+}
+
+// insert adds rows, written as SQL, in one statement: one by one they are most
+// of what a small call costs.
+func (d *DB) insert(ctx context.Context, table string, rows []string) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	_, err := d.conn.ExecContext(ctx, "insert into "+table+" values "+strings.Join(rows, ", "))
+	return err
 }
 
 // incoming makes the view over the segments being applied. Where keys are
 // decided anew, all segments are read for them.
 func (d *DB) incoming(ctx context.Context, c *chunk) error {
 	if len(c.retimed) > 0 {
-		if err := d.run(ctx, "models/06_reread.sql", "{files}", list(c.retimed)); err != nil {
+		if err := d.run(ctx, "models/06_reread.sql", "{files}", list(c.retimed), "{snapshots}", list(c.taken)); err != nil {
 			return err
 		}
 	}
@@ -107,21 +128,25 @@ func (d *DB) incoming(ctx context.Context, c *chunk) error {
 	if err := d.conn.QueryRowContext(ctx, "select count(*) from reread").Scan(&reread); err != nil {
 		return err
 	}
-	var files []string
+	var files, rows []string
 	for _, k := range c.known {
-		if _, err := d.conn.ExecContext(ctx, "insert into segment_in values (?, ?, ?, ?, ?, ?, ?)", k.Seq, c.path[k.Seq], k.Registry,
-			k.Action, k.SourceTime, c.fresh[k.Seq], k.Action == "S"); err != nil {
-			return err
-		}
+		rows = append(rows, fmt.Sprintf("(%d, %s, %s, %s, %d, %t, %t)", k.Seq, quote(c.path[k.Seq]), quote(k.Registry),
+			quote(k.Action), k.SourceTime, c.fresh[k.Seq], k.Action == snapshot))
 		if c.fresh[k.Seq] || reread > 0 {
 			files = append(files, c.path[k.Seq])
 		}
+	}
+	if err := d.insert(ctx, "segment_in", rows); err != nil {
+		return err
 	}
 	if len(files) == 0 {
 		files = c.all[:1] // nothing arrives: any file gives no row
 	}
 	return d.run(ctx, "models/05_incoming.sql", "{files}", list(files))
 }
+
+// snapshot is the action of segments that hold all of their registry's events.
+const snapshot = "S"
 
 // mostlyNew says whether the chunk brings at least as many rows as there were.
 func (c *chunk) mostlyNew() bool {

@@ -37,7 +37,7 @@ type Version struct {
 	Countable        bool
 	Content          int64
 	Derived, Primary bool
-	Person           int64
+	Person, Dose     int64
 	Ordinal, Full    int32 // 0: null
 }
 

@@ -2,23 +2,63 @@ package loadtest
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/zeebo/xxh3"
+
+	"github.com/dosebook/dosebook/dose"
 	"github.com/dosebook/dosebook/load"
 )
+
+// ID is an event, recipient or organisation in its registry.
+type ID struct{ Registry, ID string }
+
+func (i ID) key() int64 { return idKey(i.Registry, i.ID) }
+
+// Link is one row of a crosswalk (A is B now), or of decisions.
+type Link struct {
+	Entity  string
+	A, B    ID
+	Verdict string // of a decision
+}
+
+// Payload is what arrives once: rows, or the links of a crosswalk or of
+// decisions, or the news that an earlier one is older than was known.
+type Payload struct {
+	Name             string // names the segment; empty: made of its seq
+	Registry, Action string
+	Time             int64
+	Rows             []Row
+	Format           string // load.Crosswalk or load.Decision, with Links
+	Links            []Link
+	Retime           string // name of an earlier payload, which is as old as Time
+}
 
 // Log is a ledger in memory over a lake on disk.
 type Log struct {
 	Lake    load.Lake
+	Rules   Rules
 	entries []load.Entry
-	rows    map[int64][]Row // by seq of a segment
-	files   map[int64][]load.File
+	held    map[int64]Payload // by seq of a segment
+	byName  map[string]int64
 }
+
+// Rules are the choices that a warehouse is opened with (docs/MATCHING.md).
+type Rules struct {
+	ComponentLimit, ApartDays int
+	SameDayOtherLot           string
+}
+
+func defaults() Rules { return Rules{20, 14, "same"} }
 
 // NewLog starts a log with an empty lake in dir.
 func NewLog(dir string) *Log {
-	return &Log{Lake: load.Lake{Dir: dir}, rows: map[int64][]Row{}, files: map[int64][]load.File{}}
+	return &Log{Lake: load.Lake{Dir: dir}, Rules: defaults(), held: map[int64]Payload{}, byName: map[string]int64{}}
 }
 
 // Last is the seq of the last entry.
@@ -34,27 +74,96 @@ func (l *Log) Add(t testing.TB, registry, action string, source int64, rows ...R
 // Split is Add with row groups of perGroup rows.
 func (l *Log) Split(t testing.TB, registry, action string, source int64, perGroup int, rows ...Row) load.Entry {
 	t.Helper()
-	e := load.Entry{Seq: l.Last() + 1, Registry: registry, Action: action, SourceTime: source, Rows: int64(len(rows))}
-	e.Segment = load.SegmentID(fmt.Sprintf("%064x", e.Seq)[48:], action)
-	s, err := l.Lake.Begin(registry, e.Segment)
+	return l.enter(t, Payload{Registry: registry, Action: action, Time: source, Rows: rows}, perGroup)
+}
+
+// Enter enters a payload. A segment that another log of the same lake has
+// written under this name is taken as it is.
+func (l *Log) Enter(t testing.TB, p Payload) load.Entry {
+	t.Helper()
+	if p.Retime != "" {
+		l.Retime(l.byName[p.Retime], p.Time)
+		return l.entries[l.Last()-1]
+	}
+	return l.enter(t, p, len(p.Rows))
+}
+
+func (l *Log) enter(t testing.TB, p Payload, perGroup int) load.Entry {
+	t.Helper()
+	e := load.Entry{Seq: l.Last() + 1, Registry: p.Registry, Action: p.Action, Format: p.Format, SourceTime: p.Time, Rows: int64(len(p.Rows))}
+	sum := fmt.Sprintf("%064x", e.Seq)[48:]
+	if p.Name != "" {
+		sum = fmt.Sprintf("%016x", xxh3.HashString(p.Name))
+		l.byName[p.Name] = e.Seq
+	}
+	e.Segment = load.SegmentID(sum, p.Action)
+	folder, err := l.Lake.Folder(e.Registry, e.Segment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(folder); err != nil {
+		l.write(t, e, p, perGroup)
+	}
+	l.entries = append(l.entries, e)
+	l.held[e.Seq] = p
+	return e
+}
+
+func (l *Log) write(t testing.TB, e load.Entry, p Payload, perGroup int) {
+	t.Helper()
+	if p.Format != "" {
+		if _, err := l.Lake.WriteInput(e.Registry, e.Segment, linkColumns(p.Format), linkBatch(p)); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	s, err := l.Lake.Begin(e.Registry, e.Segment)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Abort()
-	for at := 0; at < len(rows); at += perGroup {
-		b := Batch(t, registry, int64(at)+2, rows[at:min(at+perGroup, len(rows))]...)
+	for at := 0; at < len(p.Rows); at += perGroup {
+		b := Batch(t, e.Registry, int64(at)+2, p.Rows[at:min(at+perGroup, len(p.Rows))]...)
 		err := s.Write(b, nil, nil)
 		b.Release()
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	if l.files[e.Seq], err = s.Commit(registry, e.Segment); err != nil {
+	if _, err := s.Commit(e.Registry, e.Segment); err != nil {
 		t.Fatal(err)
 	}
-	l.entries = append(l.entries, e)
-	l.rows[e.Seq] = rows
-	return e
+}
+
+// linkColumns are the columns of a crosswalk or of decisions that a warehouse
+// reads (package pipelines writes them).
+func linkColumns(format string) []dose.Column {
+	if format == load.Decision {
+		return []dose.Column{{Name: "entity"}, {Name: "a", Type: dose.Big}, {Name: "b", Type: dose.Big}, {Name: "verdict"}}
+	}
+	return []dose.Column{{Name: "entity"}, {Name: "old_registry"}, {Name: "old_id", Type: dose.LongTxt}, {Name: "old_key", Type: dose.Big},
+		{Name: "new_registry"}, {Name: "new_id", Type: dose.LongTxt}, {Name: "new_key", Type: dose.Big}}
+}
+
+func linkBatch(p Payload) arrow.RecordBatch {
+	cols := linkColumns(p.Format)
+	b := array.NewRecordBuilder(memory.DefaultAllocator, dose.Schema(cols))
+	defer b.Release()
+	for _, k := range p.Links {
+		text := map[string]string{"entity": k.Entity, "verdict": k.Verdict, "old_registry": k.A.Registry, "old_id": k.A.ID, "new_registry": k.B.Registry, "new_id": k.B.ID}
+		keys := map[string]int64{"a": k.A.key(), "b": k.B.key(), "old_key": k.A.key(), "new_key": k.B.key()}
+		for i, c := range cols {
+			switch f := b.Field(i).(type) {
+			case *array.Int64Builder:
+				f.Append(keys[c.Name])
+			case *array.StringBuilder:
+				f.Append(text[c.Name])
+			case *array.BinaryDictionaryBuilder:
+				_ = f.AppendString(text[c.Name]) // fails only on types that a text never is
+			}
+		}
+	}
+	return b.NewRecordBatch()
 }
 
 // Retime enters that the segment of entry seq has an earlier source time.
@@ -98,8 +207,11 @@ func (l *Log) show(registry string) string {
 			continue
 		}
 		fmt.Fprintf(&b, "  %d: %s %s, action %s, time %d\n", e.Seq, e.Registry, e.Segment, e.Action, e.SourceTime)
-		for i, r := range l.rows[e.Seq] {
+		for i, r := range l.held[e.Seq].Rows {
 			fmt.Fprintf(&b, "     %d: %+v\n", i, r)
+		}
+		for _, k := range l.held[e.Seq].Links {
+			fmt.Fprintf(&b, "     %s %s\n", e.Format, fmt.Sprint(k))
 		}
 	}
 	return b.String()

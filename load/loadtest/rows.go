@@ -26,6 +26,9 @@ type Row struct {
 	Tombstone bool
 	Sent      int64             // source_time of the row itself, microseconds; 0: the payload's counts
 	Key       int64             // event_key; 0: as transform makes it. To make keys collide
+	Name      string            // of the person, folded, with the birth date; empty: none that matches
+	Lot, Site string            // empty: the row's own, which no other has; "-": not said
+	Past      string            // is_historical: Y, N; empty: not said
 	Text      map[string]string // other text columns
 }
 
@@ -33,12 +36,26 @@ type Row struct {
 // "no vaccine administered").
 func (r Row) countable() bool { return r.Day != 0 && r.NoDose == "" && !r.Refused && r.CVX != 998 }
 
+// idKey is the key of an event or a recipient in its registry.
+func idKey(registry, id string) int64 { return int64(xxh3.HashString(registry + "\x00" + id)) }
+
 // eventKey and recipKey are as in package transform.
 func (r Row) eventKey(registry string) int64 {
 	if r.Key != 0 {
 		return r.Key
 	}
-	return int64(xxh3.HashString(registry + "\x00" + r.ID))
+	return idKey(registry, r.ID)
+}
+
+// lot, site and name are the row's keys; ok is false where it says nothing.
+func (r Row) lot() (key int32, ok bool)  { return ownKey("lot", r.Lot, r.ID) }
+func (r Row) site() (key int32, ok bool) { return ownKey("org", r.Site, r.ID) }
+
+func ownKey(kind, said, id string) (int32, bool) {
+	if said == "" {
+		said = id
+	}
+	return int32(xxh3.HashString(kind + said)), said != "-"
 }
 
 func (r Row) recipKey(registry string) int64 {
@@ -46,8 +63,11 @@ func (r Row) recipKey(registry string) int64 {
 	if id == "" {
 		id = r.ID
 	}
-	return int64(xxh3.HashString(registry + "\x00" + id))
+	return idKey(registry, id)
 }
+
+// filled stands for the number of filled cells.
+func (r Row) filled() int32 { return int32(len(r.text())) }
 
 func (r Row) county() string {
 	if r.County == "" {
@@ -85,6 +105,10 @@ func (r Row) content() int64 {
 	add("recip_address_city", r.City)
 	add("admin_address_county", r.Given)
 	add("completion", r.NoDose)
+	add("recip_last_name", r.Name)
+	add("lot", r.Lot)
+	add("site", r.Site)
+	add("past", r.Past)
 	return int64(sum)
 }
 
@@ -124,11 +148,21 @@ func (r Row) cells(registry string, line int64) map[string]any {
 	for k, v := range map[string]any{
 		"registry": registry, "completion": completion, "admin_date_precision": "day", "county": r.county(), "county_method": "reported",
 		"admin_county": r.Given, "lhj": lhj, "line": line, "tombstone": r.Tombstone, "event_key": r.eventKey(registry),
-		"recip_key": r.recipKey(registry), "content_key": r.content(), "filled": int32(len(cells)),
-		// Two ids never look like one dose here.
-		"lot_key": int32(xxh3.HashString("lot" + r.ID)), "org_key": int32(xxh3.HashString("org" + r.ID)),
+		"recip_key": r.recipKey(registry), "content_key": r.content(), "filled": r.filled(),
 	} {
 		cells[k] = v
+	}
+	if k, ok := r.lot(); ok {
+		cells["lot_key"] = k
+	}
+	if k, ok := r.site(); ok {
+		cells["org_key"] = k
+	}
+	if r.Name != "" {
+		cells["name_key"] = int64(xxh3.HashString(r.Name))
+	}
+	if r.Past != "" {
+		cells["is_historical"] = r.Past == "Y"
 	}
 	if r.Day != 0 {
 		cells["admin_date"] = arrow.Date32(r.Day)

@@ -12,9 +12,16 @@ union select recip from redecided
 union select recip from judged where prior and v = versions and first_born < born
 union select recip from arrived;
 insert into touched
-select recip from tied where tie in (select tie from tied where recip in (select recip from touched))
-union select a from settled where entity = 'person' and verdict = 'same' and b in (select recip from touched)
-union select b from settled where entity = 'person' and verdict = 'same' and a in (select recip from touched);
+with recursive arc as (
+  select recip as a, tie as b from tied union select tie, recip from tied
+  union select a, b from settled where entity = 'person' and verdict = 'same'
+  union select b, a from settled where entity = 'person' and verdict = 'same'
+), near as (
+  select recip from touched
+  union
+  select arc.b from near join arc on arc.a = near.recip
+)
+select recip from near;
 create or replace temp table member as
 select recip from touched
 union select recip from person where component in (select component from person where recip in (select recip from touched));

@@ -1,3 +1,16 @@
+-- A person is named by the oldest recipient, by what the registries said and
+-- never by arrival. An id that no event has had joins others, as crosswalks and
+-- stewards say, and names nobody.
+create or replace temp table label as
+select recip, recip as component, born from person where recip in (select recip from scope);
+create or replace temp table unseen as
+select recip from (
+  select recip from tied
+  union select a from settled where entity = 'person' and verdict = 'same'
+  union select b from settled where entity = 'person' and verdict = 'same') said
+where recip in (select recip from scope) and recip not in (select recip from label);
+insert into label select recip, recip, 9223372036854775807 from unseen;
+
 -- Stars to the smallest recipient, never all pairs; similar streets between
 -- distinct addresses only. A placeholder name with 20,000 recipients costs
 -- 0.05 CPU s this way, 3.6 pairwise.
@@ -15,14 +28,9 @@ join (select name_key, zip5, street, min(recip) as hub from home where zip5 is n
   on y.name_key = x.name_key and y.zip5 = x.zip5 and y.street < x.street
 where x.hub <> y.hub and levenshtein(x.street, y.street) * 2 <= greatest(length(x.street), length(y.street))
 union select recip, hub from (select recip, min(recip) over (partition by tie) as hub from tied
-                              where recip in (select recip from scope)
+                              where recip in (select recip from label)
                                 and recip not in (select outsider from settled where entity = 'person' and verdict = 'different')) s where recip <> hub
 union select a, b from settled where entity = 'person' and verdict = 'same';
 
 create or replace temp table arc as
 select a, b from link union select b, a from link;
-
--- A person is named by the oldest recipient, by what the registries said and
--- never by arrival.
-create or replace temp table label as
-select recip, recip as component, born from person where recip in (select recip from scope);

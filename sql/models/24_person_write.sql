@@ -2,7 +2,8 @@
 -- numbers chain people together. Until then each recipient is a person.
 create or replace temp table settled_person as
 select l.recip, l.component, case when c.size > {component_limit} then l.recip else l.component end as person_id
-from label l join (select component, count(*) as size from label group by component) c on c.component = l.component;
+from label l join (select component, count(*) as size from label where recip not in (select recip from unseen) group by component) c
+  on c.component = l.component;
 
 create or replace temp table moved as
 select p.recip, p.born, s.component, s.person_id, p.person_id as was

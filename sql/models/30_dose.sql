@@ -18,7 +18,8 @@ drop table if exists moved;
 create or replace temp table dose as
 select e.place, e.event_key, e.born, p.person_id, e.admin_date, e.lot, e.org, e.cvx,
        cast(coalesce(d.product, 0) as smallint) as product, coalesce(d.class, 'other') as class,
-       e.historical, e.filled, e.countable,
+       e.historical, e.filled,
+       e.countable and d.class is distinct from 'other' as countable, -- a code that nobody knows yet may be a COVID-19 vaccine
        cast(e.formula as smallint) as formula, cast(least(e.dose_num, 99) as smallint) as dose_num, cast(e.county as smallint) as county,
        cast(e.city as smallint) as city, cast(e.admin_county as smallint) as admin_county, cast(e.age_group as smallint) as age_group,
        cast(e.race_eth as smallint) as race_eth, cast(e.hpi_quartile as smallint) as hpi_quartile

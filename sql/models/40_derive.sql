@@ -19,20 +19,24 @@ from dose d left join dose_label l on l.event_key = d.event_key left join duplic
 
 drop table if exists dose;
 create or replace temp table first_of as
-select person_id, min(case when product = 1 then admin_date end) as p1, min(case when product = 2 then admin_date end) as m1
+select person_id, min(case when product = 1 then admin_date end) as p1, min(case when product = 2 then admin_date end) as m1,
+       min(case when product = 1 and formula < 2 then admin_date end) as p0, min(case when product = 2 and formula < 2 then admin_date end) as m0
 from fact where is_primary group by person_id;
 
 -- CDPH data dictionary, fully_vaccinated: one Janssen; two Pfizer 17 days
--- apart; two Moderna 24; a mix 17.
+-- apart; two Moderna 24; a mix 17. Updated doses (2023-24 and later) alone
+-- complete nothing (CHHS note of 2023), so the partner of one is none.
 create or replace temp table series as
 select d.person_id, least(
     min(case when product = 3 then admin_date end),
-    min(case when product = 1 and admin_date >= p1 + 17 then admin_date end),
-    min(case when product = 2 and admin_date >= m1 + 24 then admin_date end),
-    min(case when product = 2 and admin_date >= p1 + 17 then admin_date end),
-    min(case when product = 1 and admin_date >= m1 + 17 then admin_date end)) as full_date
-from fact d join first_of f on f.person_id = d.person_id
-where d.is_primary group by d.person_id;
+    min(case when product = 1 and admin_date >= p + 17 then admin_date end),
+    min(case when product = 2 and admin_date >= m + 24 then admin_date end),
+    min(case when product = 2 and admin_date >= p + 17 then admin_date end),
+    min(case when product = 1 and admin_date >= m + 17 then admin_date end)) as full_date
+from (select f.person_id, f.product, f.admin_date, case when f.formula < 2 then p1 else p0 end as p, case when f.formula < 2 then m1 else m0 end as m
+      from fact f join first_of o on o.person_id = f.person_id
+      where f.is_primary) d
+group by d.person_id;
 
 delete from derived where person_id in (select person_id from scope_person);
 delete from derived where place in (select place from lost union all select place from absent);
