@@ -67,3 +67,13 @@ func (l *Lease) Release() error {
 	// The file stays: removing it would let two processes lock two files.
 	return l.f.Close()
 }
+
+// Leased says whether somebody holds the lease of the directory just now.
+func Leased(dir string) bool {
+	f, err := os.Open(filepath.Join(dir, "lease"))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return errors.Is(syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK)
+}
