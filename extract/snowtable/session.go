@@ -182,10 +182,10 @@ func told(ctx context.Context, doing string, err error) error {
 		return fmt.Errorf("%s: no answer, or a broken one: check host, network and account: %w", doing, dose.ErrUpstream)
 	}
 	what := fmt.Sprintf("%s: Snowflake error %06d", doing, e.Number)
-	if e.SQLState != "" {
+	if e.SQLState != "" && e.SQLState != "-1" {
 		what += " (" + e.SQLState + ")"
 	}
-	if e.QueryID != "" {
+	if e.QueryID != "" && e.QueryID != "-1" {
 		what += ", query " + e.QueryID
 	}
 	why, kind := meaning(e.Number)
