@@ -74,7 +74,7 @@ type registry struct {
 
 // newRegistry starts a server with 30 patients, 3 locations, an organization
 // and 100 immunizations of day.
-func newRegistry(t *testing.T, change func(*bulktest.Config)) *registry {
+func newRegistry(t testing.TB, change func(*bulktest.Config)) *registry {
 	t.Helper()
 	r := &registry{clock: &clock{now: day.Add(time.Hour)}, store: &bulktest.Store{}, log: &bytes.Buffer{}}
 	fill := func(typ string, n int) {
@@ -99,14 +99,14 @@ func newRegistry(t *testing.T, change func(*bulktest.Config)) *registry {
 	return r
 }
 
-func (r *registry) put(t *testing.T, typ, id string, at time.Time) {
+func (r *registry) put(t testing.TB, typ, id string, at time.Time) {
 	t.Helper()
 	if err := r.store.Put(fmt.Sprintf(`{"resourceType":%q,"id":%q,"meta":{"lastUpdated":%q}}`, typ, id, at.Format(time.RFC3339Nano))); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func newKey(t *testing.T) (private string, public jose.JSONWebKeySet) {
+func newKey(t testing.TB) (private string, public jose.JSONWebKeySet) {
 	t.Helper()
 	k, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	if err != nil {

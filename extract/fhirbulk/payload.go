@@ -99,7 +99,8 @@ func (s *summed) Read(p []byte) (int, error) {
 type counter struct {
 	lines, records int64
 	bad            int64 // line number, from 1
-	first, last    byte  // of the line so far, blanks left out; 0: none
+	text           bool  // the line so far holds more than blanks
+	first, last    byte  // of that text
 }
 
 func (c *counter) Write(p []byte) (int, error) {
@@ -111,8 +112,8 @@ func (c *counter) Write(p []byte) (int, error) {
 			part = p[:i]
 		}
 		if part = bytes.Trim(part, " \t\r"); len(part) > 0 {
-			if c.first == 0 {
-				c.first = part[0]
+			if !c.text {
+				c.text, c.first = true, part[0]
 			}
 			c.last = part[len(part)-1]
 		}
@@ -128,13 +129,13 @@ func (c *counter) Write(p []byte) (int, error) {
 // end closes a line.
 func (c *counter) end() {
 	c.lines++
-	if c.first != 0 {
+	if c.text {
 		c.records++
 		if (c.first != '{' || c.last != '}') && c.bad == 0 {
 			c.bad = c.lines
 		}
 	}
-	c.first, c.last = 0, 0
+	c.text = false
 }
 
 // part is one file of the payload to be.

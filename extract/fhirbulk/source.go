@@ -71,7 +71,14 @@ func New(c Config, o Options) (*Source, error) {
 }
 
 func (o Options) filled() Options {
-	o.HTTP = either(o.HTTP, http.DefaultClient)
+	if o.HTTP == nil {
+		o.HTTP = &http.Client{}
+		if t, ok := http.DefaultTransport.(*http.Transport); ok {
+			t = t.Clone()
+			t.MaxIdleConnsPerHost = 16 // many small files: connections are used again
+			o.HTTP.Transport = t
+		}
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}

@@ -1,12 +1,16 @@
 package fhirbulk
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/klauspost/compress/gzip"
 
 	"github.com/dosebook/dosebook/dose"
 	"github.com/dosebook/dosebook/extract/fhirbulk/bulktest"
@@ -212,6 +216,30 @@ func TestOpenServer(t *testing.T) {
 	_, got := ok(t, r.source(t, func(c *Config) { c.ClientID, c.KeyEnv = "", "" }), t.TempDir(), "")
 	if runs(t, got) != everything || len(r.places(bulktest.Token)) != 0 {
 		t.Errorf("payload: %s", runs(t, got))
+	}
+}
+
+// Files whose last line has no end don't run into the next one; a cut
+// one is not taken for its end.
+func TestMember(t *testing.T) {
+	pack := func(text string, size int) string {
+		var b bytes.Buffer
+		z := gzip.NewWriter(&b)
+		if err := member(z, strings.NewReader(text), make([]byte, size)); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	if pack("{}\n{}", 4) != pack("{}\n{}\n", 4) || pack("{}", 3) == pack("{}{}", 3) {
+		t.Error("the last line is not ended")
+	}
+	cut := pack(strings.Repeat("{}\n", 50_000), 1<<17)
+	src, err := open(strings.NewReader(cut[:len(cut)-3]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := member(gzip.NewWriter(io.Discard), src, make([]byte, 1<<17)); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("a cut file was taken for its end: %v", err)
 	}
 }
 

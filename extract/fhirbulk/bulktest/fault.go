@@ -3,6 +3,7 @@ package bulktest
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -151,10 +152,19 @@ func ParseFault(s string) (Fault, error) {
 			return f, fmt.Errorf("fault %q: %q is no number of times", s, times)
 		}
 	}
-	if !ok || kind == "" || place == "" {
-		return f, fmt.Errorf("fault %q: write KIND@PLACE, such as %s@%s", s, TooMany, Status)
+	if !ok || !slices.Contains(Kinds(), f.Kind) || !slices.Contains(Places(), f.Place) {
+		return f, fmt.Errorf("fault %q: write KIND@PLACE, with a kind of %v and a place of %v", s, Kinds(), Places())
 	}
 	return f, nil
+}
+
+// Places lists where faults may stand.
+func Places() []Place { return []Place{Discovery, Token, Kickoff, Status, File, ErrorFile, Delete} }
+
+// Kinds lists what may go wrong.
+func Kinds() []Kind {
+	return []Kind{TooMany, Unavailable, ServerError, FailedJob, Transient, BadRequest, Forbidden, DenyToken, Expired, Hang, Reset, Redirect,
+		NoLocation, NotJSON, NoTime, TimeBack, WrongCount, ErrorOutput, Warnings, ChangedPage, ForeignFile, Cut, NoLastLine, Stall, EarlyToken, NoToken}
 }
 
 // longAgo is what TimeBack says.

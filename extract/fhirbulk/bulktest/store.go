@@ -18,13 +18,13 @@ import (
 // changed while a server runs: an export is of the moment of its kick-off.
 type Store struct {
 	mu        sync.RWMutex
-	resources map[string][]resource // by type, in the order in which they came
+	resources map[string][]resource // by type, in the order in which they came; without a line: gone
+	places    map[string]int        // of Type/id in its list
 	deleted   []resource            // Bundles
 }
 
 // resource is one line, and when it was last changed.
 type resource struct {
-	id      string
 	updated time.Time
 	line    []byte
 }
@@ -87,29 +87,28 @@ func (s *Store) Put(line string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.resources == nil {
-		s.resources = map[string][]resource{}
+		s.resources, s.places = map[string][]resource{}, map[string]int{}
 	}
-	r := resource{head.ID, head.Meta.LastUpdated, []byte(strings.TrimSpace(line))}
+	r := resource{head.Meta.LastUpdated, []byte(strings.TrimSpace(line))}
 	if head.ResourceType == "Bundle" {
 		s.deleted = append(s.deleted, r)
 		for _, e := range head.Entry {
-			typ, id, _ := strings.Cut(e.Request.URL, "/")
-			s.resources[typ] = slices.DeleteFunc(s.resources[typ], func(r resource) bool { return r.id == id })
+			typ, _, _ := strings.Cut(e.Request.URL, "/")
+			if i, ok := s.places[e.Request.URL]; ok {
+				s.resources[typ][i].line = nil
+			}
 		}
 		return nil
 	}
-	list := s.resources[head.ResourceType]
-	if i := slices.IndexFunc(list, func(o resource) bool { return head.ID != "" && o.id == head.ID && len(list) < searched }); i >= 0 {
+	list, name := s.resources[head.ResourceType], head.ResourceType+"/"+head.ID
+	if i, ok := s.places[name]; ok && head.ID != "" {
 		list[i] = r
 		return nil
 	}
+	s.places[name] = len(list)
 	s.resources[head.ResourceType] = append(list, r)
 	return nil
 }
-
-// searched: beyond so many resources of a type, Put looks for no older version
-// of one. A folder that large comes from a generator, with each id once.
-const searched = 20_000
 
 // Delete removes a resource, such as Immunization/12, at a time.
 func (s *Store) Delete(reference string, at time.Time) error {
@@ -144,7 +143,7 @@ func (s *Store) changed(typ string, since, until time.Time) [][]byte {
 	}
 	var out [][]byte
 	for _, r := range list {
-		if (since.IsZero() || r.updated.After(since)) && !r.updated.After(until) {
+		if r.line != nil && (since.IsZero() || r.updated.After(since)) && !r.updated.After(until) {
 			out = append(out, r.line)
 		}
 	}
