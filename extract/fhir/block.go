@@ -8,8 +8,6 @@ import (
 	"slices"
 	"unicode/utf8"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/dosebook/dosebook/dose"
 	"github.com/dosebook/dosebook/extract"
 )
@@ -62,7 +60,8 @@ func (b *block) Decode() (_ *extract.Batch, err error) {
 func (w *worker) next(from []byte) (rest []byte, err error) {
 	kind := from[0]
 	line, n := binary.Uvarint(from[1:])
-	record, rest := text(from[1+n:])
+	time, rest := text(from[1+n:])
+	record, rest := text(rest)
 	refuse := func(check dose.Check) ([]byte, error) {
 		w.batch.Rejects = append(w.batch.Rejects, dose.Reject{Row: -1, Line: int64(line), Check: check,
 			Record: bytes.Clone(record[:min(len(record), keptOfLong)])})
@@ -76,7 +75,7 @@ func (w *worker) next(from []byte) (rest []byte, err error) {
 	case !readable(record):
 		return refuse(dose.JSONBad)
 	}
-	e := entry{resource: gjson.Parse(str(record))}
+	e := entry{resource: parse(record)}
 	if kind == isEntry {
 		e = readEntry(e.resource)
 	}
@@ -84,8 +83,8 @@ func (w *worker) next(from []byte) (rest []byte, err error) {
 	c.reset(notUTF8(record))
 	switch {
 	case e.deletes:
-		w.deletion(e)
-	case scalar(e.resource.Get("resourceType")) != "Immunization":
+		w.deletion(e, str(time))
+	case scalar(e.resource.get("resourceType")) != "Immunization":
 		return refuse(dose.ResourceBad)
 	default:
 		if err := w.immunization(e.resource, e.url); err != nil {

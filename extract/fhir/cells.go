@@ -4,8 +4,6 @@ import (
 	"slices"
 	"unicode/utf8"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/dosebook/dosebook/dose"
 	"github.com/dosebook/dosebook/extract"
 )
@@ -72,35 +70,3 @@ func (c *cells) set(col uint16, s string) {
 
 // has tells whether a column holds something.
 func (c *cells) has(col uint16) bool { return len(c.at[col]) > 0 }
-
-// scalar is a JSON value as text: numbers and booleans as they are written.
-func scalar(v gjson.Result) string {
-	switch v.Type {
-	case gjson.String:
-		return v.Str
-	case gjson.Number, gjson.True, gjson.False:
-		return v.Raw
-	}
-	return ""
-}
-
-// each hands out the elements of an array. One element without its array,
-// which XML habits bring about, is taken as such.
-func each(v gjson.Result, f func(gjson.Result) bool) {
-	switch {
-	case v.IsArray():
-		v.ForEach(func(_, v gjson.Result) bool { return f(v) })
-	case v.IsObject():
-		f(v)
-	}
-}
-
-// members hands out an object's members. Nothing else has any.
-func members(v gjson.Result, f func(key string, v gjson.Result)) {
-	if v.IsObject() {
-		v.ForEach(func(k, v gjson.Result) bool {
-			f(k.Str, v)
-			return true
-		})
-	}
-}

@@ -4,8 +4,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/dosebook/dosebook/dose"
 )
 
@@ -14,13 +12,13 @@ type coding struct{ system, code string }
 
 // codings hands out the codings of a CodeableConcept, or a Coding itself, and
 // returns the concept's text. f returns false to end.
-func codings(v gjson.Result, f func(coding) bool) (text string) {
-	members(v, func(key string, v gjson.Result) {
+func codings(v value, f func(coding) bool) (text string) {
+	members(v, func(key string, v value) {
 		switch key {
 		case "coding":
-			each(v, func(v gjson.Result) bool {
+			each(v, func(v value) bool {
 				var c coding
-				members(v, func(key string, v gjson.Result) {
+				members(v, func(key string, v value) {
 					switch key {
 					case "system":
 						c.system = scalar(v)
@@ -39,7 +37,7 @@ func codings(v gjson.Result, f func(coding) bool) (text string) {
 
 // coded returns a concept's code in the terms of a raw column: the first that
 // is in its value set, by itself or by the map, else the first, else the text.
-func coded(v gjson.Result, set *dose.CodeSet, to map[string]string) string {
+func coded(v value, set *dose.CodeSet, to map[string]string) string {
 	first, found := "", ""
 	text := codings(v, func(c coding) bool {
 		if first == "" {
@@ -104,7 +102,7 @@ func names(system, end, oid string) bool {
 
 // product reads vaccineCode: the first CVX and the first NDC. A short number
 // without a system is taken as CVX where there is no other.
-func (c *cells) product(v gjson.Result) {
+func (c *cells) product(v value) {
 	bare := ""
 	codings(v, func(x coding) bool {
 		switch {

@@ -18,7 +18,8 @@
 // bytes a patient in memory (a hash of the id and an offset; up to twenty with
 // the slack of growing, 200 MB for ten million), and the places, up to 64 MiB of
 // them. The second decodes Immunizations block by block and fetches each
-// patient by its offset. Payloads below 4 MiB never touch the disk.
+// patient by its offset. Up to 32 MiB of patients (some 130,000) and 4 MiB of
+// Immunizations stay in memory and never touch the disk.
 //
 // # Keys
 //

@@ -3,26 +3,24 @@ package fhir
 import (
 	"strings"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/dosebook/dosebook/dose"
 )
 
 // event is what of an Immunization has to wait for other parts of it.
 type event struct {
 	id, status, origin, key          string
-	identifiers, contained, reason   gjson.Result
-	patient, location, performer     gjson.Result
-	manufacturer                     gjson.Result
+	identifiers, contained, reason   value
+	patient, location, performer     value
+	manufacturer                     value
 	subpotent, secondhand, firsthand bool
 }
 
 // immunization reads an Immunization into the row in hand (domain §4.1; FHIR
 // R4 Immunization).
-func (w *worker) immunization(v gjson.Result, url string) error {
+func (w *worker) immunization(v value, url string) error {
 	c := &w.cells
 	var e event
-	members(v, func(key string, v gjson.Result) { c.member(&e, key, v) })
+	members(v, func(key string, v value) { c.member(&e, key, v) })
 	c.eventID(&e, url)
 	c.status(&e)
 	c.source(&e)
@@ -35,12 +33,12 @@ func (w *worker) immunization(v gjson.Result, url string) error {
 }
 
 // member reads one member of an Immunization.
-func (c *cells) member(e *event, key string, v gjson.Result) {
+func (c *cells) member(e *event, key string, v value) {
 	switch key {
 	case "id":
 		e.id = scalar(v)
 	case "meta":
-		c.set(colSourceTime, scalar(v.Get("lastUpdated")))
+		c.set(colSourceTime, scalar(v.get("lastUpdated")))
 		c.meta(v)
 	case "identifier":
 		e.identifiers = v
@@ -63,7 +61,7 @@ func (c *cells) member(e *event, key string, v gjson.Result) {
 	case "recorded":
 		c.set(colEntry, scalar(v))
 	case "primarySource":
-		e.firsthand, e.secondhand = v.Type == gjson.True, v.Type == gjson.False
+		e.firsthand, e.secondhand = v.yes(), v.no()
 	case "reportOrigin":
 		e.origin = coded(v, sourceSet, origins)
 	case "location":
@@ -81,7 +79,7 @@ func (c *cells) member(e *event, key string, v gjson.Result) {
 	case "performer":
 		e.performer = v
 	case "isSubpotent":
-		e.subpotent = v.Type == gjson.True
+		e.subpotent = v.yes()
 	case "programEligibility":
 		c.set(colEligibility, firstCoded(v, eligibilitySet))
 	case "fundingSource":
@@ -101,8 +99,8 @@ func day(s string) string {
 
 // firstCoded reads an array of concepts: the first with a code of the set,
 // else the first.
-func firstCoded(v gjson.Result, set *dose.CodeSet) (code string) {
-	each(v, func(v gjson.Result) bool {
+func firstCoded(v value, set *dose.CodeSet) (code string) {
+	each(v, func(v value) bool {
 		got := coded(v, set, nil)
 		_, known := set.Name(strings.ToUpper(got))
 		if code == "" || known {
@@ -114,9 +112,9 @@ func firstCoded(v gjson.Result, set *dose.CodeSet) (code string) {
 }
 
 // doseNumber reads the first protocol that has one.
-func doseNumber(v gjson.Result) (n string) {
-	each(v, func(v gjson.Result) bool {
-		members(v, func(key string, v gjson.Result) {
+func doseNumber(v value) (n string) {
+	each(v, func(v value) bool {
+		members(v, func(key string, v value) {
 			if key == "doseNumberPositiveInt" || key == "doseNumberString" {
 				n = first(n, scalar(v))
 			}
@@ -221,9 +219,9 @@ func (w *worker) recipient(e *event) error {
 }
 
 // contained finds a resource inside another.
-func contained(list gjson.Result, id string) (found gjson.Result, ok bool) {
-	each(list, func(v gjson.Result) bool {
-		if v.Get("id").Str == id {
+func contained(list value, id string) (found value, ok bool) {
+	each(list, func(v value) bool {
+		if scalar(v.get("id")) == id {
 			found, ok = v, true
 		}
 		return !ok
@@ -254,8 +252,8 @@ func (w *worker) place(e *event, key string) *place {
 func (w *worker) where(e *event) {
 	at := readReference(e.location)
 	site, org, orgName := w.place(e, at.key), (*place)(nil), ""
-	each(e.performer, func(v gjson.Result) bool {
-		r := readReference(v.Get("actor"))
+	each(e.performer, func(v value) bool {
+		r := readReference(v.get("actor"))
 		p := w.place(e, r.key)
 		if kind := first(r.kind, typeOf(r.key)); kind != "Organization" && (p == nil || kind != "") {
 			return true
@@ -311,12 +309,14 @@ func (w *worker) maker(e *event) {
 }
 
 // deletion makes a row of DELETE Immunization/id. A conditional deletion names
-// no event: transform refuses the row.
-func (w *worker) deletion(e entry) {
-	id := scalar(e.resource.Get("id"))
+// no event: transform refuses the row. Its time is the Bundle's, where that
+// says one.
+func (w *worker) deletion(e entry, time string) {
+	id := scalar(e.resource.get("id"))
 	if key := keyOf(e.target); strings.HasPrefix(key, "Immunization/") {
 		id = idOf(key)
 	}
 	w.cells.set(colEventID, id)
 	w.cells.set(colAction, "D")
+	w.cells.set(colSourceTime, time)
 }

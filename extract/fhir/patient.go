@@ -3,15 +3,13 @@ package fhir
 import (
 	"strings"
 	"time"
-
-	"github.com/tidwall/gjson"
 )
 
 // person reads a Patient into the recipient's columns (FHIR R4 Patient, US
 // Core Patient; domain §4.1), and returns its id and when it was last changed.
-func (c *cells) person(v gjson.Result) (id string, updated int64) {
-	var identifiers gjson.Result
-	members(v, func(key string, v gjson.Result) {
+func (c *cells) person(v value) (id string, updated int64) {
+	var identifiers value
+	members(v, func(key string, v value) {
 		switch key {
 		case "id":
 			id = scalar(v)
@@ -53,16 +51,16 @@ func mapped(s string, to map[string]string) string {
 // meta reads when a resource was last changed, and whether it is locked: the
 // security labels restricted and very restricted (HL7 v3 Confidentiality) are
 // the nearest that FHIR has to PD1-12.
-func (c *cells) meta(v gjson.Result) (updated int64) {
-	members(v, func(key string, v gjson.Result) {
+func (c *cells) meta(v value) (updated int64) {
+	members(v, func(key string, v value) {
 		switch key {
 		case "lastUpdated":
 			if t, err := time.Parse(time.RFC3339, scalar(v)); err == nil {
 				updated = t.UnixMicro()
 			}
 		case "security":
-			each(v, func(v gjson.Result) bool {
-				if s := v.Get("code").Str; (s == "R" || s == "V") && strings.HasSuffix(v.Get("system").Str, "Confidentiality") {
+			each(v, func(v value) bool {
+				if s := scalar(v.get("code")); (s == "R" || s == "V") && strings.HasSuffix(scalar(v.get("system")), "Confidentiality") {
 					c.set(colProtection, "Y")
 				}
 				return true
@@ -75,10 +73,10 @@ func (c *cells) meta(v gjson.Result) (updated int64) {
 // identifier is one Identifier.
 type identifier struct{ system, value, use, kind string }
 
-func identifiers(v gjson.Result, f func(identifier)) {
-	each(v, func(v gjson.Result) bool {
+func identifiers(v value, f func(identifier)) {
+	each(v, func(v value) bool {
 		var x identifier
-		members(v, func(key string, v gjson.Result) {
+		members(v, func(key string, v value) {
 			switch key {
 			case "system":
 				x.system = scalar(v)
@@ -101,7 +99,7 @@ func identifiers(v gjson.Result, f func(identifier)) {
 }
 
 // identify chooses recip_id and pprl_id; the package comment says how.
-func (c *cells) identify(list gjson.Result, id string) {
+func (c *cells) identify(list value, id string) {
 	var typed, untyped string
 	identifiers(list, func(x identifier) {
 		switch {
@@ -131,11 +129,11 @@ func containsFold(s, low string) bool { return s != "" && strings.Contains(strin
 
 // name reads the best HumanName: official, usual, without a use, any other, an
 // old one last.
-func (c *cells) name(v gjson.Result) {
+func (c *cells) name(v value) {
 	best := 0
-	each(v, func(v gjson.Result) bool {
+	each(v, func(v value) bool {
 		use, family, given, middle := "", "", "", ""
-		members(v, func(key string, v gjson.Result) {
+		members(v, func(key string, v value) {
 			switch key {
 			case "use":
 				use = scalar(v)
@@ -172,9 +170,9 @@ func nameRank(use string) int {
 }
 
 // firstAndRest reads an array of texts.
-func firstAndRest(v gjson.Result, sep string) (head, rest string) {
+func firstAndRest(v value, sep string) (head, rest string) {
 	n := 0
-	take := func(v gjson.Result) bool {
+	take := func(v value) bool {
 		s := scalar(v)
 		switch {
 		case s == "":
@@ -189,7 +187,7 @@ func firstAndRest(v gjson.Result, sep string) (head, rest string) {
 		}
 		return true
 	}
-	if v.IsArray() {
+	if v.array() {
 		each(v, take)
 	} else {
 		take(v)
@@ -202,9 +200,9 @@ type address struct{ street, street2, city, county, state, zip string }
 
 // bestAddress chooses among a person's addresses: current before ended, home
 // before others, physical before postal. An old one is none.
-func bestAddress(v gjson.Result) (a address) {
+func bestAddress(v value) (a address) {
 	best := 0
-	each(v, func(v gjson.Result) bool {
+	each(v, func(v value) bool {
 		x, score := readAddress(v)
 		if score > best {
 			a, best = x, score
@@ -215,9 +213,9 @@ func bestAddress(v gjson.Result) (a address) {
 }
 
 // readAddress reads one Address and how good it is as a residence; 0 for none.
-func readAddress(v gjson.Result) (a address, score int) {
+func readAddress(v value) (a address, score int) {
 	score = 10
-	members(v, func(key string, v gjson.Result) {
+	members(v, func(key string, v value) {
 		switch key {
 		case "use":
 			switch scalar(v) {
@@ -235,7 +233,7 @@ func readAddress(v gjson.Result) (a address, score int) {
 				score--
 			}
 		case "period":
-			if v.Get("end").Exists() {
+			if v.get("end").exists() {
 				score -= 5
 			}
 		case "line":
@@ -254,15 +252,15 @@ func readAddress(v gjson.Result) (a address, score int) {
 }
 
 // telecom reads the first phone and the first e-mail address that are not old.
-func (c *cells) telecom(v gjson.Result) {
-	each(v, func(v gjson.Result) bool {
-		system, value, use := "", "", ""
-		members(v, func(key string, v gjson.Result) {
+func (c *cells) telecom(v value) {
+	each(v, func(v value) bool {
+		system, number, use := "", "", ""
+		members(v, func(key string, v value) {
 			switch key {
 			case "system":
 				system = scalar(v)
 			case "value":
-				value = scalar(v)
+				number = scalar(v)
 			case "use":
 				use = scalar(v)
 			}
@@ -275,7 +273,7 @@ func (c *cells) telecom(v gjson.Result) {
 			col = colEmail
 		}
 		if !c.has(col) {
-			c.set(col, value)
+			c.set(col, number)
 		}
 		return true
 	})
@@ -283,8 +281,8 @@ func (c *cells) telecom(v gjson.Result) {
 
 // extension reads US Core's race and ethnicity: the OMB categories, else the
 // details (all details of ethnicity are kinds of 2135-2, CDCREC).
-func (c *cells) extension(v gjson.Result) bool {
-	switch url := v.Get("url").Str; {
+func (c *cells) extension(v value) bool {
+	switch url := scalar(v.get("url")); {
 	case strings.HasSuffix(url, "/us-core-race"):
 		list := omb(v, "ombCategory")
 		if len(list) == 0 {
@@ -304,10 +302,10 @@ func (c *cells) extension(v gjson.Result) bool {
 }
 
 // omb returns the codes of an extension's parts of one kind.
-func omb(v gjson.Result, kind string) (codes []string) {
-	each(v.Get("extension"), func(v gjson.Result) bool {
-		if v.Get("url").Str == kind {
-			if code := v.Get("valueCoding.code").Str; code != "" {
+func omb(v value, kind string) (codes []string) {
+	each(v.get("extension"), func(v value) bool {
+		if scalar(v.get("url")) == kind {
+			if code := scalar(v.get("valueCoding").get("code")); code != "" {
 				codes = append(codes, code)
 			}
 		}

@@ -2,8 +2,6 @@ package fhir
 
 import (
 	"strings"
-
-	"github.com/tidwall/gjson"
 )
 
 // place is what is kept of a Location or an Organization.
@@ -23,9 +21,9 @@ type places struct {
 // readPlace reads a Location or an Organization, and the names that it goes by
 // beside its id: those of a conditional reference (FHIR R4 "Conditional
 // references": Location?identifier=system|value).
-func readPlace(v gjson.Result) (kind, id string, p place, also []string) {
-	var list, partOf gjson.Result
-	members(v, func(key string, v gjson.Result) {
+func readPlace(v value) (kind, id string, p place, also []string) {
+	var list, partOf value
+	members(v, func(key string, v value) {
 		switch key {
 		case "resourceType":
 			kind = scalar(v)
@@ -83,8 +81,8 @@ type reference struct {
 	identifier         coding
 }
 
-func readReference(v gjson.Result) (r reference) {
-	members(v, func(key string, v gjson.Result) {
+func readReference(v value) (r reference) {
+	members(v, func(key string, v value) {
 		switch key {
 		case "reference":
 			r.key = keyOf(scalar(v))
@@ -93,7 +91,7 @@ func readReference(v gjson.Result) (r reference) {
 		case "display":
 			r.display = scalar(v)
 		case "identifier":
-			r.identifier = coding{scalar(v.Get("system")), scalar(v.Get("value"))}
+			r.identifier = coding{scalar(v.get("system")), scalar(v.get("value"))}
 		}
 	})
 	return r

@@ -61,8 +61,8 @@ const (
 var verdicts = [...]dose.Check{dose.LineTooLong, dose.NULByte, dose.JSONBad, dose.ResourceBad}
 
 func newReader(d *Decoder, src io.Reader, name string) *reader {
-	room := or(d.inHand, 4<<20)
-	s := &store{people: people{spool: spool{dir: d.Dir, room: room}}, records: spool{dir: d.Dir, room: room}}
+	s := &store{people: people{spool: spool{dir: d.Dir, room: or(d.inHand, 32<<20)}},
+		records: spool{dir: d.Dir, room: or(d.inHand, 4<<20)}}
 	s.users.Store(1)
 	return &reader{store: s, d: d, scratch: newCells(),
 		lines: lines{src: bufio.NewReaderSize(src, 256<<10), name: name, max: or(d.text, maxText)}}
@@ -177,7 +177,7 @@ func (r *reader) document(start []byte) error {
 func (r *reader) take(text []byte, line int64) error {
 	kind := ""
 	if text[0] == '{' {
-		kind = scalar(gjson.Get(str(text), "resourceType"))
+		kind = gjson.Get(str(text), "resourceType").Str
 	}
 	switch {
 	case kind == "Immunization":
@@ -188,7 +188,7 @@ func (r *reader) take(text []byte, line int64) error {
 		return r.refuse(dose.JSONBad, line, text)
 	}
 	x := walker{r: r, text: text, line: line}
-	return x.value(gjson.Parse(str(text)), "", 0)
+	return x.value(parse(text), "", 0)
 }
 
 // keep sets a text aside that will be a row or a reject.
@@ -206,6 +206,11 @@ func (r *reader) refuse(check dose.Check, line int64, text []byte) error {
 
 // record adds a record to the block that is open, or to the next.
 func (r *reader) record(kind byte, line int64, text []byte) error {
+	return r.recordAt(kind, line, "", text)
+}
+
+// recordAt is record with the time of a Bundle, for its deletions.
+func (r *reader) recordAt(kind byte, line int64, time string, text []byte) error {
 	s := &r.records
 	at := s.end()
 	if r.open.to > r.open.from && r.open.to-r.open.from+int64(len(text)) > int64(or(r.d.BlockSize, defaultBlock)) {
@@ -216,7 +221,7 @@ func (r *reader) record(kind byte, line int64, text []byte) error {
 	}
 	s.buf = append(s.buf, kind)
 	s.buf = binary.AppendUvarint(s.buf, uint64(line))
-	s.buf = appendText(s.buf, text)
+	s.buf = appendText(appendText(s.buf, raw(time)), text)
 	r.open.to = s.end()
 	return s.spill()
 }

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/dosebook/dosebook/dose"
 )
 
@@ -30,28 +28,29 @@ func (x *walker) lineAt(at int) int64 {
 }
 
 // value sorts a resource; url is its fullUrl in a Bundle.
-func (x *walker) value(v gjson.Result, url string, depth int) (err error) {
+func (x *walker) value(v value, url string, depth int) (err error) {
 	r := x.r
 	if depth > maxNesting {
-		return r.refuse(dose.ResourceBad, x.lineAt(v.Index), raw(v.Raw))
+		return r.refuse(dose.ResourceBad, x.lineAt(v.at), raw(v.raw))
 	}
-	if v.IsArray() {
-		each(v, func(v gjson.Result) bool {
+	if v.array() {
+		each(v, func(v value) bool {
 			err = x.value(v, "", depth+1)
 			return err == nil
 		})
 		return err
 	}
-	switch kind := scalar(v.Get("resourceType")); kind {
+	switch kind := scalar(v.get("resourceType")); kind {
 	case "Patient":
 		return x.patient(v, url)
 	case "Location", "Organization":
 		return x.place(v, url)
 	case "Bundle":
-		return x.parts(v, "entry", depth, x.entry)
+		time := first(scalar(v.get("meta").get("lastUpdated")), scalar(v.get("timestamp")))
+		return x.parts(v, "entry", depth, func(v value, depth int) error { return x.entry(v, time, depth) })
 	case "Parameters":
-		return x.parts(v, "parameter", depth, func(v gjson.Result, depth int) error {
-			if inner := member(v, "resource"); inner.Exists() {
+		return x.parts(v, "parameter", depth, func(v value, depth int) error {
+			if inner := v.get("resource"); inner.exists() {
 				return x.value(inner, "", depth)
 			}
 			return nil
@@ -59,28 +58,18 @@ func (x *walker) value(v gjson.Result, url string, depth int) (err error) {
 	case "OperationOutcome":
 		r.outcome = true
 	case "", "Immunization":
-		return r.keep(isResource, x.lineAt(v.Index), raw(v.Raw))
+		return r.keep(isResource, x.lineAt(v.at), raw(v.raw))
 	default:
-		if v.Get("vaccineCode").Exists() { // a misspelt Immunization must not pass unseen
-			return r.refuse(dose.ResourceBad, x.lineAt(v.Index), raw(v.Raw))
+		if v.get("vaccineCode").exists() { // a misspelt Immunization must not pass unseen
+			return r.refuse(dose.ResourceBad, x.lineAt(v.at), raw(v.raw))
 		}
 		r.other = true
 	}
 	return nil
 }
 
-// member finds a member with its place in the text.
-func member(v gjson.Result, name string) (found gjson.Result) {
-	members(v, func(key string, v gjson.Result) {
-		if key == name {
-			found = v
-		}
-	})
-	return found
-}
-
-func (x *walker) parts(v gjson.Result, name string, depth int, f func(gjson.Result, int) error) (err error) {
-	each(member(v, name), func(v gjson.Result) bool {
+func (x *walker) parts(v value, name string, depth int, f func(value, int) error) (err error) {
+	each(v.get(name), func(v value) bool {
 		err = f(v, depth+1)
 		return err == nil
 	})
@@ -90,21 +79,21 @@ func (x *walker) parts(v gjson.Result, name string, depth int, f func(gjson.Resu
 // entry is one entry of a Bundle.
 type entry struct {
 	url      string
-	resource gjson.Result
+	resource value
 	deletes  bool
 	target   string // of a deletion: Immunization/id
 }
 
-func readEntry(v gjson.Result) (e entry) {
-	members(v, func(key string, v gjson.Result) {
+func readEntry(v value) (e entry) {
+	members(v, func(key string, v value) {
 		switch key {
 		case "fullUrl":
 			e.url = scalar(v)
 		case "resource":
 			e.resource = v
 		case "request":
-			e.deletes = scalar(v.Get("method")) == "DELETE"
-			e.target = scalar(v.Get("url"))
+			e.deletes = scalar(v.get("method")) == "DELETE"
+			e.target = scalar(v.get("url"))
 		}
 	})
 	e.target = first(e.target, e.url)
@@ -113,27 +102,29 @@ func readEntry(v gjson.Result) (e entry) {
 
 // entry sorts one entry of a Bundle. Of an Immunization it keeps the whole
 // entry, since URL and request belong to the record.
-func (x *walker) entry(v gjson.Result, depth int) error {
+func (x *walker) entry(v value, time string, depth int) error {
 	e := readEntry(v)
-	kind := scalar(e.resource.Get("resourceType"))
+	kind := scalar(e.resource.get("resourceType"))
 	if e.deletes {
 		kind = first(kind, typeOf(keyOf(e.target)))
 	}
 	switch {
+	case kind == "Immunization" && e.deletes && len(v.raw) <= maxResource:
+		return x.r.recordAt(isEntry, x.lineAt(v.at), time, raw(v.raw))
 	case kind == "Immunization":
-		return x.r.keep(isEntry, x.lineAt(v.Index), raw(v.Raw))
-	case e.deletes, !e.resource.Exists():
+		return x.r.keep(isEntry, x.lineAt(v.at), raw(v.raw))
+	case e.deletes, !e.resource.exists():
 		x.r.other = true
 		return nil
 	}
 	return x.value(e.resource, e.url, depth)
 }
 
-func (x *walker) patient(v gjson.Result, url string) error {
+func (x *walker) patient(v value, url string) error {
 	c := &x.r.scratch
-	text := raw(v.Raw)
+	text := raw(v.raw)
 	if hasNUL(text) {
-		return x.r.refuse(dose.NULByte, x.lineAt(v.Index), text)
+		return x.r.refuse(dose.NULByte, x.lineAt(v.at), text)
 	}
 	c.reset(notUTF8(text))
 	id, updated := c.person(v)
@@ -153,10 +144,10 @@ func nameOf(url string, id *string) string {
 	return ""
 }
 
-func (x *walker) place(v gjson.Result, url string) error {
-	text := raw(v.Raw)
+func (x *walker) place(v value, url string) error {
+	text := raw(v.raw)
 	if hasNUL(text) {
-		return x.r.refuse(dose.NULByte, x.lineAt(v.Index), text)
+		return x.r.refuse(dose.NULByte, x.lineAt(v.at), text)
 	}
 	kind, id, p, also := readPlace(v)
 	p.dirty = notUTF8(text)
