@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
 )
 
 // stamp is what tells one version of a file from another.
@@ -200,9 +199,9 @@ func byName(listed []entry) map[string]entry {
 }
 
 // plainName is true for a name that is safe to show, to join and to write
-// under on any system.
+// under on any system. fs.ValidPath refuses what is no UTF-8.
 func plainName(name string) bool {
-	if name == "" || !utf8.ValidString(name) || len(path.Base(name)) > 255 || !fs.ValidPath(name) || strings.ContainsRune(name, '\\') {
+	if name == "" || len(path.Base(name)) > 255 || !fs.ValidPath(name) || strings.ContainsRune(name, '\\') {
 		return false
 	}
 	return !strings.ContainsFunc(name, func(r rune) bool {

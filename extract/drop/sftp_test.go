@@ -13,6 +13,7 @@ import (
 )
 
 func TestSFTPNewQuietArchive(t *testing.T) {
+	t.Parallel()
 	s := startSSHD(t)
 	w := newSFTPWorld(t, s, s.addr, func(c *Config) { c.After, c.Recursive = Archive, true })
 	w.put("20260210_02_CAA.txt", "2", 1)
@@ -40,6 +41,7 @@ func TestSFTPNewQuietArchive(t *testing.T) {
 }
 
 func TestSFTPMarkers(t *testing.T) {
+	t.Parallel()
 	s := startSSHD(t)
 	w := newSFTPWorld(t, s, s.addr, func(c *Config) { c.Ready, c.After = Marked, Archive })
 	w.put("a.txt", "1", 1)
@@ -55,6 +57,7 @@ func TestSFTPMarkers(t *testing.T) {
 // A connection that breaks at any point costs a try and nothing else: what
 // came is not fetched again, and the bytes are the same.
 func TestSFTPCutTransfer(t *testing.T) {
+	t.Parallel()
 	s := startSSHD(t)
 	p := startProxy(t, s.addr)
 	const size, every = 4 << 20, 500_000
@@ -80,12 +83,12 @@ func TestSFTPCutTransfer(t *testing.T) {
 		if again := p.sent.Load(); again > max(0, size-cut)+parallel*packet+every+overlap+50_000 {
 			t.Errorf("cut after %d bytes: %d came in the second try, of %d", cut, again, size)
 		}
-		w.wantRun("", "nothing new")
 	}
 }
 
 // A broken connection in each try of many, and all of it arrives in the end.
 func TestSFTPManyCuts(t *testing.T) {
+	t.Parallel()
 	s := startSSHD(t)
 	p := startProxy(t, s.addr)
 	w := newSFTPWorld(t, s, p.addr, nil)
@@ -117,6 +120,7 @@ func TestSFTPManyCuts(t *testing.T) {
 // Between two tries the file is rewritten. Whether its time shows that or not,
 // nothing of the old beginning is kept.
 func TestSFTPRewrittenBetweenTries(t *testing.T) {
+	t.Parallel()
 	s := startSSHD(t)
 	p := startProxy(t, s.addr)
 	for _, minute := range []int{1, 9} {
@@ -133,10 +137,15 @@ func TestSFTPRewrittenBetweenTries(t *testing.T) {
 		if got, _ := w.run(); got != "a.txt="+data {
 			t.Errorf("rewritten at minute %d: other bytes came", minute)
 		}
+		w.wantRun("", "nothing new")
+		if got := tree(t, w.dir); got != "sightings.json={}" {
+			t.Errorf("rewritten at minute %d: left in the feed's folder: %d bytes", minute, len(got))
+		}
 	}
 }
 
 func TestSFTPFileGrowsWhileRead(t *testing.T) {
+	t.Parallel()
 	s := startSSHD(t)
 	for _, change := range []string{"grows", "shrinks", "touched", "removed"} {
 		p := startProxy(t, s.addr)
@@ -177,6 +186,7 @@ func TestSFTPFileGrowsWhileRead(t *testing.T) {
 }
 
 func TestSFTPDenied(t *testing.T) {
+	t.Parallel()
 	s := startSSHD(t)
 	other := filepath.Join(t.TempDir(), "other")
 	otherKey := writeKey(t, other)
@@ -214,8 +224,22 @@ func TestSFTPDenied(t *testing.T) {
 	}
 }
 
+// A server has keys of several kinds, and known_hosts may have any one of them.
+func TestSFTPAnyKindOfHostKey(t *testing.T) {
+	s := startSSHD(t)
+	for _, key := range s.hostKeys {
+		w := newSFTPWorld(t, s, s.addr, nil)
+		w.knows(s.addr, key)
+		w.put("a.txt", "1", 1)
+		if _, err := w.fetch(); err != nil {
+			t.Errorf("known by its %s key: %v", key.Type(), err)
+		}
+	}
+}
+
 // The server is not there, says nothing, has no such folder; the caller stops.
 func TestSFTPServerGone(t *testing.T) {
+	t.Parallel()
 	s := startSSHD(t)
 	w := newSFTPWorld(t, s, freePort(t), nil)
 	if _, err := w.fetch(); !errors.Is(err, dose.ErrUpstream) {

@@ -2,8 +2,12 @@ package drop
 
 import (
 	"bytes"
+	"crypto"
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -25,7 +29,8 @@ import (
 type sshd struct {
 	dir, addr string
 	hostKey   ssh.PublicKey
-	key       string // file of the user's private key
+	hostKeys  []ssh.PublicKey // of all kinds, hostKey among them
+	key       string          // file of the user's private key
 }
 
 func findSSHD(t *testing.T) string {
@@ -47,6 +52,15 @@ func startSSHD(t *testing.T) *sshd {
 	bin := findSSHD(t)
 	s := &sshd{dir: t.TempDir(), addr: freePort(t)}
 	s.hostKey = writeKey(t, filepath.Join(s.dir, "host"))
+	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rs, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.hostKeys = []ssh.PublicKey{s.hostKey, savedKey(t, filepath.Join(s.dir, "host-ec"), ec), savedKey(t, filepath.Join(s.dir, "host-rsa"), rs)}
 	s.key = filepath.Join(s.dir, "user")
 	user := writeKey(t, s.key)
 	_, port, _ := net.SplitHostPort(s.addr)
@@ -54,6 +68,8 @@ func startSSHD(t *testing.T) *sshd {
 	write(t, filepath.Join(s.dir, "config"), fmt.Appendf(nil, `Port %s
 ListenAddress 127.0.0.1
 HostKey %[2]s/host
+HostKey %[2]s/host-ec
+HostKey %[2]s/host-rsa
 PidFile %[2]s/pid
 AuthorizedKeysFile %[2]s/authorized
 StrictModes no
@@ -118,16 +134,21 @@ func (w *world) knows(addr string, key ssh.PublicKey) {
 
 func writeKey(t *testing.T, path string) ssh.PublicKey {
 	t.Helper()
-	pub, private, err := ed25519.GenerateKey(rand.Reader)
+	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return savedKey(t, path, private)
+}
+
+func savedKey(t *testing.T, path string, private crypto.Signer) ssh.PublicKey {
+	t.Helper()
 	block, err := ssh.MarshalPrivateKey(private, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	write(t, path, pem.EncodeToMemory(block))
-	key, err := ssh.NewPublicKey(pub)
+	key, err := ssh.NewPublicKey(private.Public())
 	if err != nil {
 		t.Fatal(err)
 	}
