@@ -214,8 +214,8 @@ func (r *Runner) followAll(ctx context.Context, last int64, rep *Report) error {
 }
 
 // rowsAtOnce bounds one transaction of a warehouse: many segments together
-// cost a quarter of one after the other.
-const rowsAtOnce = 5_000_000
+// cost a quarter of one after the other, and a killed one begins again.
+const rowsAtOnce = 25_000_000
 
 func (r *Runner) follow(ctx context.Context, w load.Warehouse, last int64, rep *Report) error {
 	for {

@@ -19,6 +19,9 @@ func (d *DB) Apply(ctx context.Context, entries, known []load.Entry) (_ []load.E
 	if len(entries) == 0 {
 		return nil, nil
 	}
+	if err := d.grow(ctx); err != nil {
+		return nil, err
+	}
 	if _, err := d.conn.ExecContext(ctx, "begin transaction"); err != nil {
 		return nil, err
 	}
@@ -32,13 +35,6 @@ func (d *DB) Apply(ctx context.Context, entries, known []load.Entry) (_ []load.E
 		return nil, err
 	}
 	return effects, nil
-}
-
-// step is one SQL text of an application, or a loop that runs until nothing
-// changes.
-type step struct {
-	name  string
-	until bool
 }
 
 func (d *DB) apply(ctx context.Context, entries, known []load.Entry) ([]load.Effect, error) {
@@ -63,33 +59,116 @@ func (d *DB) apply(ctx context.Context, entries, known []load.Entry) ([]load.Eff
 }
 
 // rows takes the records of the chunk through versions, people, doses and
-// what follows from them.
+// what follows from them. Versions are settled a portion of the segments at a
+// time and doses a part of the persons at a time, so that memory is bounded
+// however much there is; people need one look at everyone in scope.
 func (d *DB) rows(ctx context.Context, c *chunk) error {
-	if err := d.incoming(ctx, c); err != nil {
+	if err := d.run(ctx, "models/09_nothing_yet.sql"); err != nil {
 		return err
 	}
-	replace := []string{"{first_place}", strconv.FormatInt(load.Place(c.first, 0), 10),
-		"{component_limit}", strconv.Itoa(d.rules.ComponentLimit), "{apart}", strconv.Itoa(d.rules.ApartDays),
-		"{same_day_other_lot}", quote(d.rules.SameDayOtherLot)}
-	scope := "20_scope_day"
-	if c.mostlyNew() {
-		scope = "20_scope_all"
+	everyone := c.mostlyNew()
+	portions, err := d.portions(ctx, c)
+	if err != nil {
+		return err
 	}
-	for _, s := range []step{{name: "10_version"}, {name: "12_snapshot"}, {name: "19_effect"}, {name: "20_person"}, {name: scope}, {name: "20_candidate"}, {name: "21_home"},
-		{name: "22_link"}, {name: "23_label_step", until: true}, {name: "24_person_write"},
-		{name: "30_dose"}, {name: "31_dose_step", until: true}, {name: "40_derive"}} {
-		name := "models/" + s.name + ".sql"
+	for _, p := range portions {
+		if err := d.settle(ctx, c, p, everyone); err != nil {
+			return err
+		}
+	}
+	if !everyone {
+		if everyone, err = d.mostTouched(ctx); err != nil {
+			return err
+		}
+	}
+	if err := d.people(ctx, c, everyone); err != nil {
+		return err
+	}
+	if err := d.doses(ctx, everyone); err != nil {
+		return err
+	}
+	return d.run(ctx, "models/49_end.sql")
+}
+
+// settle decides which versions count after one portion of the segments.
+func (d *DB) settle(ctx context.Context, c *chunk, p portion, everyone bool) error {
+	if err := d.incoming(ctx, c, p); err != nil {
+		return err
+	}
+	steps := []string{"10_version", "12_snapshot", "19_effect", "20_person", "20_touched", "20_portion_end"}
+	for _, s := range steps {
+		if s == "20_touched" && everyone {
+			continue
+		}
+		if err := d.run(ctx, "models/"+s+".sql"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mostTouched says whether so many recipients are touched that looking at all
+// costs less than finding out who else is concerned.
+func (d *DB) mostTouched(ctx context.Context) (most bool, err error) {
+	err = d.conn.QueryRowContext(ctx, "select (select count(distinct recip) from touched) * 3 > (select count(*) from person)").Scan(&most)
+	return most, err
+}
+
+// people joins recipient ids into persons.
+func (d *DB) people(ctx context.Context, c *chunk, everyone bool) error {
+	scope, live, forget := "recip in (select recip from scope)", "table", "25_forget_scope"
+	if everyone {
+		scope, live, forget = "true", "view", "25_forget_all"
+	}
+	replace := []string{"{in_scope}", scope, "{live}", live, "{component_limit}", strconv.Itoa(d.rules.ComponentLimit)}
+	for _, s := range []string{"20_scope_day", "20_candidate", "21_home", "22_link", "23_label_step", "24_person_write", forget} {
+		name := "models/" + s + ".sql"
 		var err error
 		switch {
-		case s.until:
-			err = d.loop(ctx, name)
-		case s.name == "21_home":
+		case s == "20_scope_day" && everyone:
+		case s == "21_home":
 			err = d.homes(ctx, c, name)
+		case s == "23_label_step":
+			err = d.loop(ctx, name)
 		default:
 			err = d.run(ctx, name, replace...)
 		}
 		if err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// membersAtOnce bounds the recipients whose doses are derived together: about
+// 2.3 events each.
+const membersAtOnce = 1_500_000
+
+// doses groups events that are one dose and derives what follows from them.
+func (d *DB) doses(ctx context.Context, everyone bool) error {
+	due := "true"
+	if !everyone {
+		due = "person_id in (select person_id from due_person)"
+	}
+	var members int
+	if err := d.conn.QueryRowContext(ctx, "select count(*) from person where "+due).Scan(&members); err != nil {
+		return err
+	}
+	parts := 1 + members/membersAtOnce
+	for part := range parts {
+		replace := []string{"{parts}", strconv.Itoa(parts), "{part}", strconv.Itoa(part), "{due}", due,
+			"{apart}", strconv.Itoa(d.rules.ApartDays), "{same_day_other_lot}", quote(d.rules.SameDayOtherLot)}
+		for _, s := range []string{"26_part", "30_dose", "31_dose_step", "40_derive"} {
+			name := "models/" + s + ".sql"
+			var err error
+			if s == "31_dose_step" {
+				err = d.loop(ctx, name)
+			} else {
+				err = d.run(ctx, name, replace...)
+			}
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil

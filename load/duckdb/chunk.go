@@ -13,13 +13,13 @@ import (
 // chunk is the entries of one application, sorted by what they are.
 type chunk struct {
 	first, last int64
-	known       []load.Entry          // all segments with records, up to last
-	path        map[int64]string      // their files, by seq
-	all         []string              // the same, in order
-	fresh       map[int64]bool        // those whose rows arrive now
-	retimed     []string              // files of older segments with a new source time
-	taken       []string              // registries of snapshots among them
-	inputs      []inputRow            // crosswalks and decisions, in order
+	known       []load.Entry     // all segments with records, up to last
+	path        map[int64]string // their files, by seq
+	all         []string         // the same, in order
+	fresh       map[int64]bool   // those whose rows arrive now
+	retimed     []string         // files of older segments with a new source time
+	taken       []string         // registries of snapshots among them
+	inputs      []inputRow       // crosswalks and decisions, in order
 }
 
 // inputRow is an input: fresh ones are taken in, anew says also that an older
@@ -116,25 +116,64 @@ func (d *DB) insert(ctx context.Context, table string, rows []string) error {
 	return err
 }
 
-// incoming makes the view over the segments being applied. Where keys are
-// decided anew, all segments are read for them.
-func (d *DB) incoming(ctx context.Context, c *chunk) error {
+// portion is segments whose versions are settled together.
+type portion struct {
+	fresh  map[int64]bool // seqs whose rows arrive now
+	last   int64          // of the ledger, as far as this portion sees it
+	reread bool           // keys are decided anew: all segments are read for them
+}
+
+// portionRows bounds the rows whose versions are settled together.
+const portionRows = 5_000_000
+
+// portions cuts the fresh segments. Where keys are decided anew there is one
+// portion: they are decided from all their versions.
+func (d *DB) portions(ctx context.Context, c *chunk) ([]portion, error) {
 	if len(c.retimed) > 0 {
 		if err := d.run(ctx, "models/06_reread.sql", "{files}", list(c.retimed), "{snapshots}", list(c.taken)); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	var reread int64
 	if err := d.conn.QueryRowContext(ctx, "select count(*) from reread").Scan(&reread); err != nil {
-		return err
+		return nil, err
 	}
+	if reread > 0 {
+		return []portion{{c.fresh, c.last, true}}, nil
+	}
+	all := []portion{{fresh: map[int64]bool{}}}
+	rows := int64(0)
+	for _, k := range c.known {
+		if !c.fresh[k.Seq] {
+			continue
+		}
+		now := &all[len(all)-1]
+		if rows += k.Rows; rows > portionRows && len(now.fresh) > 0 {
+			now.last = k.Seq - 1
+			all, rows = append(all, portion{fresh: map[int64]bool{}}), k.Rows
+			now = &all[len(all)-1]
+		}
+		now.fresh[k.Seq] = true
+	}
+	all[len(all)-1].last = c.last
+	return all, nil
+}
+
+// incoming makes the view over the portion's rows.
+func (d *DB) incoming(ctx context.Context, c *chunk, p portion) error {
 	var files, rows []string
 	for _, k := range c.known {
+		if k.Seq > p.last {
+			break
+		}
 		rows = append(rows, fmt.Sprintf("(%d, %s, %s, %s, %d, %t, %t)", k.Seq, quote(c.path[k.Seq]), quote(k.Registry),
-			quote(k.Action), k.SourceTime, c.fresh[k.Seq], k.Action == snapshot))
-		if c.fresh[k.Seq] || reread > 0 {
+			quote(k.Action), k.SourceTime, p.fresh[k.Seq], k.Action == snapshot))
+		if p.fresh[k.Seq] || p.reread {
 			files = append(files, c.path[k.Seq])
 		}
+	}
+	if _, err := d.conn.ExecContext(ctx, "delete from segment_in"); err != nil {
+		return err
 	}
 	if err := d.insert(ctx, "segment_in", rows); err != nil {
 		return err

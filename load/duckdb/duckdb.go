@@ -25,7 +25,9 @@ import (
 // Options bound what the engine may use. Zero means the default.
 type Options struct {
 	// MemoryMB is DuckDB's memory_limit; resident size is up to twice as
-	// much. Default 400, for a promise of 1 GB (bench/README.md).
+	// much. Default 400, for a promise of 1 GB (bench/README.md), and 10 for
+	// each million events: a day's deletes mark pages all over the store, and
+	// what is marked stays in memory until the transaction ends.
 	MemoryMB int
 	// Threads: one costs least CPU and memory, and is the default.
 	Threads int
@@ -74,6 +76,7 @@ type DB struct {
 	rules Rules
 
 	memoryMB int
+	grows    bool // memoryMB follows the size of the store
 }
 
 var _ load.Warehouse = (*DB)(nil)
@@ -82,8 +85,9 @@ var _ load.Warehouse = (*DB)(nil)
 // pages go beside it, in a folder of mode 0700: they hold identifiers.
 func Open(ctx context.Context, path string, lake load.Lake, o Options) (_ *DB, err error) {
 	defer dose.Wrap(&err, "open warehouse %s", filepath.Base(path))
-	if o.MemoryMB == 0 {
-		o.MemoryMB = 400
+	grows := o.MemoryMB == 0
+	if grows {
+		o.MemoryMB = leastMB
 	}
 	if o.Threads == 0 {
 		o.Threads = 1
@@ -99,7 +103,7 @@ func Open(ctx context.Context, path string, lake load.Lake, o Options) (_ *DB, e
 	if err != nil {
 		return nil, err
 	}
-	d := &DB{db: sql.OpenDB(connector), lake: lake, rules: o.Rules, memoryMB: o.MemoryMB}
+	d := &DB{db: sql.OpenDB(connector), lake: lake, rules: o.Rules, memoryMB: o.MemoryMB, grows: grows}
 	d.db.SetMaxOpenConns(1) // temporary tables belong to one connection
 	if err := sqltext.Migrate(ctx, d.db, "duckdb"); err != nil {
 		return nil, joinClose(err, d.db)
@@ -162,6 +166,22 @@ func (d *DB) products(ctx context.Context) error {
 	}
 	// One statement: row by row it is most of what a small command costs.
 	_, err := d.conn.ExecContext(ctx, "begin; delete from product; insert into product values "+strings.Join(rows, ", ")+"; commit")
+	return err
+}
+
+const leastMB = 400
+
+// grow fits the memory limit to the store.
+func (d *DB) grow(ctx context.Context) error {
+	if !d.grows {
+		return nil
+	}
+	var events int
+	if err := d.conn.QueryRowContext(ctx, "select count(*) from event").Scan(&events); err != nil {
+		return err
+	}
+	d.memoryMB = leastMB + events/100_000
+	_, err := d.conn.ExecContext(ctx, fmt.Sprintf("set memory_limit = '%dMB'", d.memoryMB))
 	return err
 }
 

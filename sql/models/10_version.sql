@@ -56,10 +56,11 @@ select place, case when tombstone then 'DELETE_OF_UNKNOWN' else 'UPDATE_OF_UNKNO
 from incoming
 where fresh and (tombstone or action = 'U') and event_key not in (select event_key from contested);
 
-create or replace temp table lost as
+create or replace temp table gone as
 select place, recip from judged where prior and v < versions
 union all
 select place, recip from undone;
+insert into lost select place, recip from gone;
 
 insert into superseded
 select event_key, place, source_time from judged where v < versions;
@@ -68,7 +69,7 @@ update event set born = j.first_born
 from judged j
 where j.prior and j.v = j.versions and j.first_born < j.born and event.place = j.place;
 
-delete from event where place in (select place from lost);
+delete from event where place in (select place from gone);
 
 insert into event by name
 select * exclude (action, fresh), source_time as born

@@ -13,5 +13,7 @@ where not e.tombstone and e.source_time < s.source_time;
 
 update event set tombstone = true where place in (select place from absent);
 
+insert into lost select place, recip from absent;
+
 insert into event_issue
 select snapshot, 'ABSENT_FROM_SNAPSHOT' from absent;

@@ -1,16 +1,7 @@
 -- Whose answer may change: who is touched, those said to be one with them,
 -- those joined with them, everyone who shares a name key with these, and those
 -- joined with them in turn.
-create or replace temp table touched as
-select recip from lost
-union select recip from absent
-union select recip from event where place >= {first_place}
-union select recip from event where event_key in (select event_key from reread)
-union select recip from redecided
--- An older row that does not count still tells that an event, or a recipient,
--- has been known for longer; that breaks ties and names people.
-union select recip from judged where prior and v = versions and first_born < born
-union select recip from arrived;
+insert into touched select recip from redecided;
 insert into touched
 with recursive arc as (
   select recip as a, tie as b from tied union select tie, recip from tied

@@ -5,7 +5,7 @@ select recip, component, born from (
   from (select l.recip, o.component, o.born, l.component as was
         from label l join arc on arc.a = l.recip join label o on o.recip = arc.b
         union all
-        select recip, component, born, component from label where recip in (select a from arc)) c) r
+        select recip, component, born, component from label) c) r
 where n = 1 and component <> was;
 delete from label where recip in (select recip from label_next);
 insert into label select recip, component, born from label_next;

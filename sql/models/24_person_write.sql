@@ -6,16 +6,20 @@ from label l join (select component, count(*) as size from label where recip not
   on c.component = l.component;
 
 create or replace temp table moved as
-select p.recip, p.born, s.component, s.person_id, p.person_id as was
-from person p join settled_person s on s.recip = p.recip
-where s.component <> p.component or s.person_id <> p.person_id;
+select p.recip, p.born, coalesce(s.component, p.recip) as component, coalesce(s.person_id, p.recip) as person_id, p.person_id as was
+from (select * from person where {in_scope}) p left join settled_person s on s.recip = p.recip
+where p.component <> coalesce(s.component, p.recip) or p.person_id <> coalesce(s.person_id, p.recip);
 delete from person where recip in (select recip from moved);
 insert into person select recip, born, component, person_id from moved;
 
--- Persons to recompute, as they were and as they are. A small table to join
--- events with: left to itself, the planner hashes all persons for a day's load.
-create or replace temp table scope_person as
-select person_id from person where recip in (select recip from scope)
-union select was from moved;
-create or replace temp table scope_member as
-select recip, person_id from person where person_id in (select person_id from scope_person);
+drop table if exists touched;
+drop table if exists member;
+drop table if exists mate;
+drop table if exists candidate;
+drop table if exists home;
+drop table if exists link;
+drop table if exists arc;
+drop table if exists label;
+drop table if exists label_next;
+drop table if exists unseen;
+drop table if exists settled_person;

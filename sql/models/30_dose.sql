@@ -1,20 +1,6 @@
 -- Which events are one dose: candidates inside a person and 23 days (AIRA
 -- MIROW date window), or at any distance by a steward; rules first, then votes
 -- and weights (docs/MATCHING.md).
-drop table if exists arrived;
-drop table if exists touched;
-drop table if exists member;
-drop table if exists mate;
-drop table if exists live;
-drop table if exists candidate;
-drop table if exists home;
-drop table if exists link;
-drop table if exists arc;
-drop table if exists label;
-drop table if exists label_next;
-drop table if exists settled_person;
-drop table if exists moved;
-
 create or replace temp table dose as
 select e.place, e.event_key, e.born, p.person_id, e.admin_date, e.lot, e.org, e.cvx,
        cast(coalesce(d.product, 0) as smallint) as product, coalesce(d.class, 'other') as class,
@@ -75,7 +61,6 @@ from weighed w
 left join settled s on s.entity = 'dose' and s.a = least(w.a, w.b) and s.b = greatest(w.a, w.b)
 left join (select distinct outsider from settled where entity = 'dose' and verdict = 'different') x on x.outsider in (w.a, w.b);
 
-delete from dose_pair where person_id in (select person_id from scope_person);
 insert into dose_pair
 select person_id, a, b, gap, score, vote, rule,
        case rule when 'steward' then decided when 'identical' then 'same' when 'same_day_other_lot' then {same_day_other_lot}

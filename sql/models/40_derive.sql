@@ -38,8 +38,6 @@ from (select f.person_id, f.product, f.admin_date, case when f.formula < 2 then 
       where f.is_primary) d
 group by d.person_id;
 
-delete from derived where person_id in (select person_id from scope_person);
-delete from derived where place in (select place from lost union all select place from absent);
 create or replace temp table in_order as
 select * exclude (event_key, born, is_primary),
        row_number() over w as dose_ordinal, lag(admin_date) over w as before_date, lag(product) over w as before_product
@@ -71,6 +69,5 @@ drop table if exists same;
 drop table if exists dose_label;
 drop table if exists dose_label_next;
 drop table if exists close_person;
-drop table if exists scope;
 drop table if exists scope_person;
 drop table if exists scope_member;

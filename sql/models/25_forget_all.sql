@@ -1,0 +1,3 @@
+-- Everyone is derived anew.
+delete from derived;
+delete from dose_pair;
