@@ -237,6 +237,31 @@ func TestWatermark(t *testing.T) {
 	}
 }
 
+// TestMarkIsKept where only rows without a watermark are left, and given up
+// when the question or the column's type is another.
+func TestMarkIsKept(t *testing.T) {
+	db, c := database(t)
+	run(t, db, `CREATE TABLE VW_ALL_IIS_LHJ (VAX_EVENT_ID VARCHAR, ADMIN_DATE DATE, LOT VARCHAR, UPDATED DATE)`,
+		`INSERT INTO VW_ALL_IIS_LHJ VALUES ('E1','2021-03-02','L','2022-01-01'),('E2','2021-03-02','L','2022-01-02')`)
+	c.Watermark.Column = "UPDATED"
+	one := fetch(t, c, t.TempDir(), "")
+	other := c
+	other.Columns = map[string]string{"LOT": "lot_number"}
+	if got := ids(t, fetch(t, other, t.TempDir(), one.Mark)); got != "E1 E2" {
+		t.Errorf("another question: %s", got)
+	}
+	run(t, db, `DELETE FROM VW_ALL_IIS_LHJ WHERE VAX_EVENT_ID = 'E2'`, `INSERT INTO VW_ALL_IIS_LHJ VALUES ('EN','2021-03-02','L',NULL)`)
+	two := fetch(t, c, t.TempDir(), one.Mark)
+	if got := ids(t, two); got != "EN" {
+		t.Errorf("left: %s", got)
+	}
+	quiet(t, c, t.TempDir(), two.Mark) // E1 would come again without the old watermark
+	cols := []column{{"VAX_EVENT_ID", "text", 0}, {"ADMIN_DATE", "date", 0}, {"UPDATED", "timestamp_ntz", 9}}
+	if p, err := c.plan(cols, mark{Watermark: "2022-01-01", Type: "date"}); err != nil || len(p.args) > 0 {
+		t.Errorf("another type: %+v, %v", p, err)
+	}
+}
+
 // TestQuery: a query with a comment at its end, and no table at all.
 func TestQuery(t *testing.T) {
 	db, c := database(t)
