@@ -199,7 +199,7 @@ func TestChangedPage(t *testing.T) {
 func TestChangedPageAfterRestart(t *testing.T) {
 	r := newRegistry(t, func(c *bulktest.Config) {
 		c.FileLines, c.PageFiles, c.Polls = 10, 3, 2
-		c.Faults = append(one(bulktest.ServerError, bulktest.Status, 0), bulktest.Fault{Kind: bulktest.ChangedPage, Place: bulktest.Status, Skip: 4 + tries, Times: 1})
+		c.Faults = append(one(bulktest.ServerError, bulktest.Status, 0), bulktest.Fault{Kind: bulktest.ChangedPage, Place: bulktest.Status, Skip: 4 + tries})
 		c.Faults[0].Skip, c.Faults[0].Times = 4, tries
 	})
 	partial := func(c *Config) { c.Partial = true }
@@ -265,6 +265,9 @@ func TestCutFileGoesOn(t *testing.T) {
 	if !strings.HasPrefix(files[1].Range, "bytes=") || files[1].Range == "bytes=0-" {
 		t.Errorf("the second request asks for range %q", files[1].Range)
 	}
+	if len(files) != 9 {
+		t.Errorf("%d requests for 8 files, one of them cut", len(files))
+	}
 	for _, f := range append(files[:1], files[2:]...) {
 		if f.Range != "" {
 			t.Errorf("range %q without need", f.Range)
@@ -278,6 +281,9 @@ func TestTokenIsRenewed(t *testing.T) {
 	ok(t, r.source(t, nil), t.TempDir(), "")
 	if n := len(r.places(bulktest.Token)); n < 3 || n > 6 { // 15 minutes of polling, 5 minutes a token
 		t.Errorf("%d tokens", n)
+	}
+	if n := len(r.places(bulktest.Status)); n != 11 {
+		t.Errorf("%d status requests for 10 polls: some were refused", n)
 	}
 }
 
