@@ -142,7 +142,7 @@ func (e *export) location(b []byte, r *record, id string) []byte {
 }
 
 // immunization appends the Immunization (US Core). What is unusable lacks its
-// date or its vaccine, or has a date that is none.
+// date or its vaccine, has a date that is none, or words instead of one.
 func (e *export) immunization(b []byte, r *record, own bool, stamp string) []byte {
 	g := r.given
 	b = e.event(append(b, `{"resourceType":"Immunization","id":"`...), r)
@@ -162,7 +162,9 @@ func (e *export) immunization(b []byte, r *record, own bool, stamp string) []byt
 	}
 	b = reference(b, "patient", "Patient", e.patientID(r, own))
 	switch {
-	case r.undated(inFHIR):
+	case r.fault == noDate:
+	case r.fault == noEventID:
+		b = append(b, `,"occurrenceString":"spring of 2021"`...)
 	case r.fault == badDate:
 		b = member(b, "occurrenceDateTime", r.badDate())
 	default:

@@ -44,16 +44,28 @@ func (p *plan) files(most int) (out []*output) {
 
 // mixedFiles puts what a registry adds, updates and deletes by one date into
 // one file, person by person, so that doses of a person can share what is said
-// of the person. No event comes twice by one date.
+// of the person. No event comes twice by one date. The entries move into one
+// array, which fullExports sorts once more.
 func (p *plan) mixedFiles(registry int, f format, most int) (out []*output) {
-	dates := make(map[int][]uint64)
-	for i := range p.slots {
-		if s := &p.slots[i]; s.registry == registry && len(s.entries) > 0 {
-			dates[s.date] = append(dates[s.date], s.entries...)
-			s.entries = nil
+	var dates []int
+	n := 0
+	for _, s := range p.slots {
+		if s.registry == registry && len(s.entries) > 0 {
+			dates = append(dates, s.date)
+			n += len(s.entries)
 		}
 	}
-	for date, entries := range dates {
+	slices.Sort(dates)
+	all := make([]uint64, 0, n)
+	for _, date := range slices.Compact(dates) {
+		from := len(all)
+		for i := range p.slots {
+			if s := &p.slots[i]; s.registry == registry && s.date == date {
+				all = append(all, s.entries...)
+				s.entries = nil
+			}
+		}
+		entries := all[from:]
 		slices.SortFunc(entries, byPerson)
 		if f == inFHIR {
 			most = len(entries)
@@ -62,32 +74,23 @@ func (p *plan) mixedFiles(registry int, f format, most int) (out []*output) {
 			out = append(out, p.named(&output{registry: registry, format: f, date: date, entries: part}, nn+1))
 		}
 	}
-	slices.SortFunc(out, func(a, b *output) int { return cmp.Compare(a.Path, b.Path) })
+	if f == inFHIR {
+		p.exports = append(p.exports, &output{registry: registry, format: f, full: true, date: slices.Min(append(dates, calendarTo-1)), entries: all})
+	}
 	return out
 }
 
 // byPerson compares all of two entries but day and chance.
 func byPerson(a, b uint64) int { return cmp.Compare(a&(1<<38-1), b&(1<<38-1)) }
 
-// fullExports makes an output of the newest report of each event of each
-// registry whose files are exports.
-func (p *plan) fullExports(files []*output) (out []*output) {
-	for registry, f := range p.world.formats {
-		if f != inFHIR {
-			continue
-		}
-		o := &output{registry: registry, format: f, full: true, date: calendarTo - 1}
-		for _, from := range files {
-			if from.registry == registry && from.RepeatOf == "" {
-				o.date = min(o.date, from.date)
-				o.entries = append(o.entries, from.entries...)
-			}
-		}
+// fullExports cuts what the exports of each registry held down to the newest
+// report of each event. The deliveries' own entries are lost.
+func (p *plan) fullExports() []*output {
+	for _, o := range p.exports {
 		o.entries = newest(o.entries)
-		o.Records, o.Path = len(o.entries), path.Join(fullFolder, p.world.names[registry])
-		out = append(out, o)
+		o.Records, o.Path = len(o.entries), path.Join(fullFolder, p.world.names[o.registry])
 	}
-	return out
+	return p.exports
 }
 
 // fullFolder holds the full exports beside the registries.

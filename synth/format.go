@@ -51,7 +51,7 @@ func checkFormats(registries []string, named map[string]string) error {
 // checksOf are the faults of a format, by the check that refuses them. What a
 // format cannot have is another of its faults there: no message has too few
 // fields, it lacks its ORC; what a FHIR server holds always has an id, so an
-// Immunization lacks the date or the vaccine instead.
+// Immunization has words for a date, or lacks the vaccine, instead.
 func checksOf(f format) [numFaults]dose.Check {
 	checks := [numFaults]dose.Check{noEventID: dose.EventIDMissing, badDate: dose.AdminDateBad, noDate: dose.AdminDateMissing,
 		noVaccine: dose.VaccineMissing, fewFields: dose.FewFields}
@@ -59,17 +59,12 @@ func checksOf(f format) [numFaults]dose.Check {
 	case inHL7:
 		checks[fewFields] = dose.SegmentMissing
 	case inFHIR:
-		checks[noEventID], checks[fewFields] = dose.AdminDateMissing, dose.VaccineMissing
+		checks[noEventID], checks[fewFields] = dose.AdminDateBad, dose.VaccineMissing
 	}
 	return checks
 }
 
-// undated and unnamed say whether a row of the format lacks its date or its
-// vaccine.
-func (r *record) undated(f format) bool {
-	return r.fault == noDate || f == inFHIR && r.fault == noEventID
-}
-
+// unnamed says whether a row of the format lacks its vaccine.
 func (r *record) unnamed(f format) bool {
 	return r.fault == noVaccine || f == inFHIR && r.fault == fewFields
 }

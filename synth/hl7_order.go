@@ -44,7 +44,7 @@ func (b *batchFile) order(to []byte, r *record) []byte {
 func (b *batchFile) given(to []byte, r *record) []byte {
 	before := len(to)
 	switch {
-	case r.undated(inHL7):
+	case r.fault == noDate:
 	case r.fault == badDate:
 		to = digitsOf(to, r.badDate())
 	default:

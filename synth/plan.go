@@ -24,6 +24,7 @@ type plan struct {
 	cut        int // events taken from the last household
 	slots      []slot
 	of         [][numActions][]int32 // registry, action, day since rollout → slot
+	exports    []*output             // of all that a registry's exports hold
 }
 
 func (p *plan) slot(registry int, a action, day int) int {

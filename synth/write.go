@@ -64,8 +64,11 @@ func run(ctx context.Context, dir string, cfg Config, through int, progress func
 	}
 	files := p.files(cfg.RowsPerFile)
 	files = append(files, repeats(w.seed, files, cfg.Defects.RepeatFiles)...)
-	full := p.fullExports(files)
-	if err := writeAll(ctx, dir, p, slices.Concat(files, full), progress); err != nil {
+	if err := writeAll(ctx, dir, p, files, progress); err != nil {
+		return nil, err
+	}
+	full := p.fullExports()
+	if err := writeAll(ctx, dir, p, full, nil); err != nil {
 		return nil, err
 	}
 	t := counts.truth(w)

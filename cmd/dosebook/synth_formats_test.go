@@ -84,7 +84,7 @@ func (h *heard) file(t *testing.T, path string, f synth.File) (records, rejects 
 	}
 	action := map[string]string{"": "A", "add": "A", "update": "U", "delete": "D"}[f.Action]
 	m := transform.New(transform.Options{Registry: f.Registry, Action: action})
-	named, _, _ := extract.ParseName(filepath.Base(path))
+	named, _, _ := extract.ParseName(strings.TrimSuffix(filepath.Base(path), ".txt") + ".zip")
 	for {
 		b, err := r.Next()
 		if err == io.EOF {
@@ -150,6 +150,16 @@ var unalike = map[string][]struct {
 		{"sender_id", "the registry itself, where nobody knows who reported", func(a, b string) bool { return a == "" && !strings.Contains(b, "-") }},
 		{"refusal_reason", "CVRS has no such column", func(a, _ string) bool { return a == "" }},
 	},
+	synth.FHIR: {
+		{"line content_key filled", "of the file, or made of all columns", nil},
+		{"source_time control_id entry_time action protection refusal_reason", "CVRS has no such column", func(a, _ string) bool { return a == "" }},
+		{"ext_type vax_series_complete admin_type cmorbid_status serology sender_id", "FHIR has no such element", func(_, b string) bool { return b == "" }},
+		{"admin_address_county", "a Location has one spelling, the five digits", func(a, b string) bool {
+			fips, ok := dose.ParseCounty(a)
+			return ok && fips == b
+		}},
+		{"recip_race_1 recip_race_2", "a list has no gap for a first race that is not known", func(a, b string) bool { return a == "" || b == "" }},
+	},
 }
 
 func alike(format, column, cvrs, other string) bool {
@@ -179,7 +189,7 @@ func TestFormatsSayTheSame(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := hear(t, filepath.Join(dir, "cvrs"), plain)
-			for _, format := range []string{synth.HL7} {
+			for _, format := range []string{synth.HL7, synth.FHIR} {
 				cfg.Formats = map[string]string{}
 				for _, r := range plain.Registries {
 					cfg.Formats[r] = format
