@@ -103,7 +103,7 @@ func (c *cells) identify(list value, id string) {
 	var typed, untyped string
 	identifiers(list, func(x identifier) {
 		switch {
-		case x.kind == "SS" || strings.HasSuffix(x.system, "/us-ssn") || strings.HasSuffix(x.system, "2.16.840.1.113883.4.1"):
+		case strings.HasSuffix(x.system, "/us-ssn") || strings.HasSuffix(x.system, "2.16.840.1.113883.4.1"):
 		case containsFold(x.system, "pprl") || containsFold(x.kind, "pprl"):
 			if !c.has(colPPRL) {
 				c.set(colPPRL, x.value)
