@@ -27,8 +27,9 @@
 // Access IG, "deleted" files: DELETE Immunization/id), a reference neither, and
 // the id stays when a business identifier is corrected or added. The identifier
 // (use official first, else the first that is not old) stands in only where a
-// resource has no id, and is kept in control_id otherwise, so that it can be
-// searched for. The price: a registry that sends one dose by HL7 under ORC-3
+// resource has no id, and is kept in control_id, so that it can be searched
+// for. A deletion is as old as its Bundle says (meta.lastUpdated, else
+// timestamp), so that a late old file deletes nothing newer. The price: a registry that sends one dose by HL7 under ORC-3
 // and by FHIR under an id sends two events, which the rules for doses join.
 //
 // recip_id is the first identifier of type SR, MR or PI that is not old, as in
