@@ -42,6 +42,7 @@ type Known struct {
 	Records, Rejects int64
 	Issues           map[string]int64
 	Files            []load.File
+	Replay           *Replay // of a replay that is being entered
 }
 
 // Arrive records that a payload came under a name. known says that its
@@ -70,10 +71,30 @@ func (l *Ledger) Arrive(ctx context.Context, a Arrival) (segment string, known b
 		if err != nil || a.SourceTime == 0 || a.SourceTime >= counts {
 			return err
 		}
-		_, err = appendEntry(ctx, tx, "retime", a.Registry, segment, a.SourceTime, a.At)
-		return err
+		return retime(ctx, tx, a, segment)
 	})
 	return segment, known, err
+}
+
+// retime enters an earlier source time of a segment. Replays of what it
+// refused are as old as it is.
+func retime(ctx context.Context, tx *sql.Tx, a Arrival, segment string) error {
+	segments := []string{segment}
+	err := each(ctx, tx, "reject_replays_of", func(rows *sql.Rows) error {
+		var s string
+		err := rows.Scan(&s)
+		segments = append(segments, s)
+		return err
+	}, a.Registry, segment)
+	if err != nil {
+		return err
+	}
+	for _, s := range segments {
+		if _, err := appendEntry(ctx, tx, "retime", a.Registry, s, a.SourceTime, a.At); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sourceTime returns the source time that counts for a segment, or
@@ -107,8 +128,12 @@ func (l *Ledger) Append(ctx context.Context, k *Known, at time.Time) (err error)
 		if k.Seq, err = appendEntry(ctx, tx, "segment", k.Registry, k.Segment, source, at); err != nil {
 			return err
 		}
-		return exec(ctx, tx, "ledger_segment_insert", k.Seq, k.Registry, k.Segment, k.SHA256, k.Action, k.Format, k.Name,
+		err = exec(ctx, tx, "ledger_segment_insert", k.Seq, k.Registry, k.Segment, k.SHA256, k.Action, k.Format, k.Name,
 			k.Records, k.Rows, k.Rejects, string(issues), string(files))
+		if err == nil && k.Replay != nil {
+			_, err = tx.ExecContext(ctx, "insert into replay values (?, ?, ?, ?)", k.Seq, k.Replay.Origin, k.Replay.Root, len(k.Replay.Refs))
+		}
+		return err
 	})
 }
 
@@ -158,7 +183,7 @@ func (l *Ledger) Since(ctx context.Context, seq, last int64) ([]load.Entry, erro
 // source time that counts there.
 func (l *Ledger) Segments(ctx context.Context, last int64) ([]load.Entry, error) {
 	return l.entries(ctx, "ledger_known", func(rows *sql.Rows, e *load.Entry) error {
-		return rows.Scan(&e.Seq, &e.Registry, &e.Segment, &e.Action, &e.Format, &e.Rows, &e.SourceTime)
+		return rows.Scan(&e.Seq, &e.Registry, &e.Segment, &e.Action, &e.Format, &e.Rows, &e.SourceTime, &e.Root, &e.Whole)
 	}, last)
 }
 
@@ -198,11 +223,19 @@ func (l *Ledger) List(ctx context.Context, last int64) (_ []Known, err error) {
 }
 
 func (l *Ledger) each(ctx context.Context, query string, row func(*sql.Rows) error, args ...any) error {
+	return each(ctx, l.db, query, row, args...)
+}
+
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+func each(ctx context.Context, q querier, query string, row func(*sql.Rows) error, args ...any) error {
 	text, err := sqltext.Text("queries/" + query + ".sql")
 	if err != nil {
 		return err
 	}
-	rows, err := l.db.QueryContext(ctx, text, args...)
+	rows, err := q.QueryContext(ctx, text, args...)
 	if err != nil {
 		return err
 	}

@@ -35,12 +35,15 @@ func (r *Runner) one(ctx context.Context, req Request, path string, c Count) (Pa
 	} else if !req.SourceTime.IsZero() {
 		a.SourceTime = req.SourceTime.UnixMicro() + rank[req.Action]
 	}
+	if req.Replay != nil {
+		a.SourceTime = req.Replay.SourceTime
+	}
 	p.Segment, p.Duplicate, err = r.Ledger.Arrive(ctx, a)
 	if err != nil || p.Duplicate {
 		return p, err
 	}
 	k := &Known{Entry: load.Entry{Registry: req.Registry, Segment: p.Segment, Action: req.Action},
-		SHA256: sha, Bytes: size, Name: a.Name, Issues: p.Issues}
+		SHA256: sha, Bytes: size, Name: a.Name, Issues: p.Issues, Replay: req.Replay}
 	if k.Format = req.Format; !k.HoldsRecords() {
 		err = r.input(ctx, k)
 	} else if err = r.segment(ctx, req, k, c); err == nil && req.Action == Snapshot {
@@ -86,9 +89,9 @@ func (r *Runner) segment(ctx context.Context, req Request, k *Known, c Count) er
 		return err
 	}
 	defer s.Abort()
-	day := int32(r.Now().Unix() / int64((24 * time.Hour).Seconds()))
-	mapper := func() *transform.Mapper {
-		return transform.New(transform.Options{Registry: k.Registry, Action: k.Action, Today: day, Precision: req.Precision})
+	mapper, err := r.mapper(ctx, req)
+	if err != nil {
+		return err
 	}
 	err = r.line(ctx, reader, mapper, func(m *mapped) error {
 		defer m.events.Release()
@@ -102,11 +105,26 @@ func (r *Runner) segment(ctx context.Context, req Request, k *Known, c Count) er
 		r.progress(c)
 		return s.Write(m.events, m.issues, m.rejects)
 	})
+	if err == nil && k.Replay != nil {
+		err = s.Replays(k.Replay.Refs)
+	}
 	if err != nil {
 		return err
 	}
 	k.Files, err = s.Commit(k.Registry, k.Segment)
 	return err
+}
+
+// mapper returns what makes a mapper for each worker. All go by the clock and
+// by the list of senders as they are now.
+func (r *Runner) mapper(ctx context.Context, req Request) (func() *transform.Mapper, error) {
+	senders, err := r.Ledger.SendersOf(ctx, req.Registry)
+	if err != nil {
+		return nil, err
+	}
+	o := transform.Options{Registry: req.Registry, Action: req.Action, Precision: req.Precision, Senders: senders,
+		Today: int32(r.Now().Unix() / int64((24 * time.Hour).Seconds()))}
+	return func() *transform.Mapper { return transform.New(o) }, nil
 }
 
 func (r *Runner) open(in io.Reader, format string, k *Known) (extract.Reader, error) {

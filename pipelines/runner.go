@@ -52,6 +52,7 @@ type Request struct {
 
 	Name       string    // as the source calls the one payload of Paths; empty: the path's last part
 	SourceTime time.Time // when the source made it; a CVRS name says it better
+	Replay     *Replay   // of a payload that takes up refused records again; else nil
 }
 
 // Payload is the report on one payload, the JSON of ingest.
@@ -103,6 +104,11 @@ func (r *Runner) Load(ctx context.Context, reqs ...Request) (*Report, error) {
 	if err := r.Recover(); err != nil {
 		return nil, err
 	}
+	return r.load(ctx, reqs...)
+}
+
+// load is Load without Recover.
+func (r *Runner) load(ctx context.Context, reqs ...Request) (*Report, error) {
 	items, errs, err := itemize(reqs)
 	if err != nil {
 		return nil, err

@@ -16,6 +16,10 @@ type Verified struct {
 	Files int64    `json:"files"`
 	Bytes int64    `json:"bytes"`
 	Bad   []string `json:"bad"` // what is wrong, one sentence each
+
+	Refused  int64 `json:"rejects_refused"` // Waiting = Refused - Replayed
+	Replayed int64 `json:"rejects_replayed"`
+	Waiting  int64 `json:"rejects_waiting"`
 }
 
 // Verify hashes every payload and every segment file that the ledger names
@@ -38,7 +42,7 @@ func Verify(ctx context.Context, raw Raw, lake load.Lake, ledger *Ledger) (Verif
 			v.Bad = append(v.Bad, fmt.Sprintf("segment %s: %d records, but %d events and rejects", k.Segment, k.Records, got))
 		}
 	}
-	return v, nil
+	return v, v.verifyRejects(ctx, lake, ledger, all)
 }
 
 func (v *Verified) check(what, path string, size int64, sum string) {

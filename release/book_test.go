@@ -25,14 +25,9 @@ type book struct {
 	w     *duckdb.DB
 }
 
-// reported is when the payloads' times begin: after the doses, in microseconds.
-const reported = (day0 + 10_000) * 86_400_000_000
-
 func newBook(t *testing.T) *book {
 	t.Helper()
-	l := loadtest.NewLog(filepath.Join(t.TempDir(), "lake"))
-	l.From = reported
-	return (&book{log: l}).again(t)
+	return (&book{log: loadtest.NewLog(filepath.Join(t.TempDir(), "lake"))}).again(t)
 }
 
 // again is a new warehouse and store over the same lake.

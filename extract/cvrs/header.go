@@ -9,6 +9,10 @@ import (
 	"github.com/dosebook/dosebook/extract"
 )
 
+// replays is the column by which a replay says which reject a record mends
+// (docs/SENDERS.md). It is the runner's matter.
+const replays = "replays"
+
 // parseHeader reads the line of column names: any order, any case, quoted or
 // not (CVRS v2, data conventions 4 and 7). All 45 columns must be there, even
 // when they are empty; what else it names is read when the raw schema has it.
@@ -31,7 +35,7 @@ func parseHeader(line []byte, name string, number int64) (*layout, error) {
 		field, ok := known[folded]
 		switch {
 		case !ok:
-			l.unknown = l.unknown || folded != ""
+			l.unknown = l.unknown || folded != "" && folded != replays
 		case l.at[field] >= 0:
 			twice = append(twice, folded)
 		default:

@@ -66,6 +66,9 @@ func (d *DB) rows(ctx context.Context, c *chunk) error {
 	if err := d.run(ctx, "models/09_nothing_yet.sql"); err != nil {
 		return err
 	}
+	if err := d.replays(ctx, c); err != nil {
+		return err
+	}
 	everyone := c.mostlyNew()
 	portions, err := d.portions(ctx, c)
 	if err != nil {

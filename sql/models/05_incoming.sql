@@ -2,15 +2,14 @@
 -- list of their Parquet files; segment_in has one row for each. Rows of older
 -- segments come again for the keys that are decided anew (reread). An event
 -- whose id moved stands under its new one. A snapshot says what holds at its
--- time, however old its rows say they are.
+-- time, however old its rows say they are; so does a replay of what it refused.
 create or replace temp view incoming as
 select coalesce(m.new_registry, s.registry) as registry, coalesce(m.new_id, e.vax_event_id) as vax_event_id,
        coalesce(m.new_key, e.event_key) as event_key,
-       case when s.snapshot then greatest(s.source_time, coalesce(epoch_us(e.source_time), s.source_time))
+       case when s.whole then greatest(s.source_time, coalesce(epoch_us(e.source_time), s.source_time))
             else coalesce(epoch_us(e.source_time), s.source_time) end as source_time,
        s.seq * 4294967296 + e.file_row_number as place,
        coalesce(e.action, s.action) as action, e.tombstone, e.recip_key as recip, e.name_key, e.admin_date,
-       case e.admin_date_precision when 'month' then 1 when 'year' then 2 else 0 end as coarse,
        e.lot_key as lot, e.org_key as org, e.cvx,
        case e.vaccine_type when 'bivalent' then 1 when '2023-24' then 2 when '2024-25' then 3 when '2025-26' then 4 else 0 end as formula,
        try_cast(e.dose_num as integer) as dose_num,
@@ -25,6 +24,6 @@ select coalesce(m.new_registry, s.registry) as registry, coalesce(m.new_id, e.va
             when 'White' then 7 when 'Other Race' then 8 else 0 end as race_eth,
        e.hpi_quartile, e.content_key as content, s.fresh
 from read_parquet({files}, file_row_number = true, filename = true) e
-join segment_in s on s.path = e.filename
+join (select *, snapshot or seq in (select seq from whole_replay) as whole from segment_in) s on s.path = e.filename
 left join moved_event m on m.old_key = e.event_key and m.old_registry = s.registry and m.old_id = e.vax_event_id
 where s.fresh or coalesce(m.new_key, e.event_key) in (select event_key from reread);

@@ -1,4 +1,5 @@
--- Which version of each event counts: the last by (source_time, place). One
+-- Which version of each event counts: the last by (source_time, place), where
+-- a replay of a refused record has the place that the record would have had. One
 -- text for a first load and for a day's payloads; many segments at once give
 -- what one after the other gives, because the order is total.
 
@@ -16,17 +17,19 @@ union
 select event_key from event where event_key in (select event_key from incoming);
 
 create or replace temp table contest as
-select i.* exclude (fresh), i.source_time as born, i.fresh, false as prior
-from incoming i where event_key in (select event_key from contested)
-union all by name
-select e.*, 'A' as action, false as fresh, true as prior
-from event e where event_key in (select event_key from contested);
+select c.*, coalesce(r.turn, 2 * c.place) as turn, coalesce(r.root_line, 0) as root_line
+from (select i.* exclude (fresh), i.source_time as born, i.fresh, false as prior
+      from incoming i where event_key in (select event_key from contested)
+      union all by name
+      select e.*, 'A' as action, false as fresh, true as prior
+      from event e where event_key in (select event_key from contested)) c
+left join replayed_row r on r.place = c.place;
 
 -- v: the version's number by what it knows; best: the best version that the
 -- ledger held before this one.
 create or replace temp table judged as
 select r.*, max(v) over (partition by registry, vax_event_id order by place rows between unbounded preceding and 1 preceding) as best
-from (select c.*, row_number() over (partition by registry, vax_event_id order by source_time, place) as v,
+from (select c.*, row_number() over (partition by registry, vax_event_id order by source_time, turn, root_line, place) as v,
              count(*) over (partition by registry, vax_event_id) as versions,
              min(born) over (partition by registry, vax_event_id) as first_born
       from contest c) r;
@@ -76,5 +79,5 @@ select * exclude (action, fresh), source_time as born
 from incoming where event_key not in (select event_key from contested);
 
 insert into event by name
-select * exclude (action, fresh, prior, born, v, versions, first_born, best), first_born as born
+select * exclude (action, fresh, prior, born, v, versions, first_born, best, turn, root_line), first_born as born
 from judged where v = versions and not prior;

@@ -1,0 +1,1 @@
+insert into sender_change (registry, id, at, by, was, became, reason) values (?, ?, ?, ?, ?, ?, ?);
