@@ -68,6 +68,7 @@ const (
 	DoseInFuture
 	DoseBeforeEUA
 	CVXFromNDC
+	VaccineOther
 	StateBlank
 	CountyUnusable
 	CountyFromZIP
@@ -148,6 +149,7 @@ var rules = [numChecks]Rule{
 	DoseInFuture:    {"BUSR012", Warning, false, "admin_date is in the future", "correct the dose date", "CDC validator BUSR012"},
 	DoseBeforeEUA:   {"BEFORE_EUA", Warning, false, "admin_date is before 2020-12-14, the first day of doses in California", "check the date; trial participants are possible", "CDPH published table"},
 	CVXFromNDC:      {"CVX_FROM_NDC", Info, false, "cvx was taken from the NDC", "send the CVX code too", "CDC NDC to CVX crosswalk"},
+	VaccineOther:    {"NOT_COVID", Warning, false, "the vaccine is none against COVID-19: the event is kept and counts as no dose", "send COVID-19 vaccines only, or correct the CVX code", "CDPH data dictionary: COVID-19 doses administered"},
 	StateBlank:      {"STATE_BLANK", Warning, false, "the state is blank but county or ZIP are Californian; the dose counts as outside California by the state's rule", "send the state of residence", "CDPH data dictionary, recip_county_label"},
 	CountyUnusable:  {"COUNTY_UNUSABLE", Warning, false, "the county of residence is no Californian county; it was passed over", "send the 5-digit FIPS code", "CVRS v2 field 13"},
 	CountyFromZIP:   {"COUNTY_FROM_ZIP", Info, false, "the county was taken from the ZIP of residence", "send the county of residence", "CDPH data dictionary"},

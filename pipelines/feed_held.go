@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/dosebook/dosebook/dose"
@@ -117,7 +118,7 @@ func (f *Feeds) enter(ctx context.Context, tx *sql.Tx, feed *Feed, o *Outcome, p
 		if !req.SourceTime.IsZero() {
 			source = req.SourceTime.UnixMicro()
 		}
-		if _, err := f.Book.exec(ctx, tx, "feed_held_add", feed.Name, feed.Registry, req.Format, b.SHA256, b.Name, b.Action, source, p.Error, b.At.UnixMicro()); err != nil {
+		if _, err := f.Book.exec(ctx, tx, "feed_held_add", feed.Name, feed.Registry, req.Format, b.SHA256, b.Name, b.Action, source, strings.TrimPrefix(plain(p.err), b.Name+": "), b.At.UnixMicro()); err != nil {
 			return nil, err
 		}
 		told = fmt.Errorf("%w; it is kept, 'dosebook feeds show %s' says what to do: %w", p.err, feed.Name, dose.ErrHeld)

@@ -1,6 +1,7 @@
 package pipelines
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,9 +57,7 @@ func (f *Feeds) run(ctx context.Context, feed *Feed, onlyDue bool) (o Outcome, e
 // end says how the run ended.
 func (f *Feeds) end(ctx context.Context, o *Outcome, err error, stopped bool) error {
 	o.Ended = f.Now()
-	if err != nil {
-		o.Error = strings.ReplaceAll(err.Error(), "\n", "; ")
-	}
+	o.Error = plain(err)
 	switch {
 	case stopped:
 		o.State, o.Again = stateInterrupted, true
@@ -72,7 +71,10 @@ func (f *Feeds) end(ctx context.Context, o *Outcome, err error, stopped bool) er
 		o.State = stateRejects
 	default:
 		o.State = stateFailed
-		o.Again = !errors.Is(err, dose.ErrDenied) && !errors.Is(err, dose.ErrInvalid)
+		// What a source denies or says wrongly, it will again; what keeps a
+		// payload from being loaded is on our side and may pass.
+		ours := o.Step == "load" || o.Step == "wait"
+		o.Again = ours || !errors.Is(err, dose.ErrDenied) && !errors.Is(err, dose.ErrInvalid)
 	}
 	f.tell(*o)
 	level := f.Log.Info
@@ -82,6 +84,26 @@ func (f *Feeds) end(ctx context.Context, o *Outcome, err error, stopped bool) er
 	level("feed run", "feed", o.Feed, "run", o.ID, "state", o.State, "step", o.Step, "attempt", o.Attempt,
 		"payloads", o.Payloads, "new", o.Fresh, "records", o.Records, "rejects", o.Rejects, "error", o.Error)
 	return f.Book.end(ctx, o)
+}
+
+// plain is an error for people: its lines in one, without the kinds, which
+// stand as states.
+func plain(err error) string {
+	if err == nil {
+		return ""
+	}
+	lines := strings.Split(err.Error(), "\n")
+	for i := range lines {
+		for trimmed := true; trimmed; {
+			trimmed = false
+			for _, kind := range []error{dose.ErrInvalid, dose.ErrDenied, dose.ErrUpstream, dose.ErrHeld, dose.ErrRejects, dose.ErrLocked} {
+				var cut bool
+				lines[i], cut = strings.CutSuffix(lines[i], ": "+kind.Error())
+				trimmed = trimmed || cut
+			}
+		}
+	}
+	return strings.Join(lines, "; ")
 }
 
 // settled is an error that leaves nothing to be tried again: all that the
@@ -173,6 +195,9 @@ func (f *Feeds) loadAll(ctx context.Context, feed *Feed, o *Outcome, got extract
 	var errs []error
 	for i := range rep.Payloads {
 		p := &rep.Payloads[i]
+		if p.err != nil { // the source's name says more than where we put the file
+			p.err = renamed{cmp.Or(reqs[i].Name, filepath.Base(p.Path)) + strings.TrimPrefix(p.err.Error(), p.Path), p.err}
+		}
 		if p.err != nil && !p.waits() {
 			errs = append(errs, p.err)
 			continue
@@ -190,6 +215,16 @@ func (feed *Feed) request(p extract.Payload) Request {
 	return Request{Registry: feed.Registry, Format: feed.Format, Action: action, MaxAbsent: feed.MaxAbsent, Precision: feed.Precision,
 		Limit: feed.Limit, Hold: feed.Hold, Paths: []string{p.Path}, Name: p.Name, SourceTime: p.SourceTime}
 }
+
+// renamed is an error that calls a payload as its source does.
+type renamed struct {
+	text string
+	error
+}
+
+func (r renamed) Error() string { return r.text }
+
+func (r renamed) Unwrap() error { return r.error }
 
 // waits says that the payload is kept, and not in the ledger until somebody
 // has done something: too many rejects, a snapshot that lacks too much, a file

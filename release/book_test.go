@@ -25,9 +25,14 @@ type book struct {
 	w     *duckdb.DB
 }
 
+// reported is when the payloads' times begin: after the doses, in microseconds.
+const reported = (day0 + 10_000) * 86_400_000_000
+
 func newBook(t *testing.T) *book {
 	t.Helper()
-	return (&book{log: loadtest.NewLog(filepath.Join(t.TempDir(), "lake"))}).again(t)
+	l := loadtest.NewLog(filepath.Join(t.TempDir(), "lake"))
+	l.From = reported
+	return (&book{log: l}).again(t)
 }
 
 // again is a new warehouse and store over the same lake.

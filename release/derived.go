@@ -53,7 +53,7 @@ func setEvent(s *sink, name string, gr group, row int32, why int8) {
 	case "visible_because":
 		s.text(because[why])
 	case "reported_at":
-		s.big(gr.entry.SourceTime)
+		s.big(gr.reportedAt(row))
 	case "segment":
 		s.text(gr.entry.Segment)
 	default:

@@ -115,17 +115,30 @@ type group struct {
 	entry load.Entry
 	base  int64 // its first row in the segment
 	facts facts
+	sent  *source // source_time, where rows have one of their own
+}
+
+// reportedAt is when the row's version was reported: the row's own time goes
+// before its payload's, but what a snapshot holds is as new as the snapshot
+// (docs/MATCHING.md, Versions).
+func (g group) reportedAt(row int32) int64 {
+	at := g.sent.at[row]
+	if at < 0 || g.entry.Action == "S" && g.sent.i64[at] < g.entry.SourceTime {
+		return g.entry.SourceTime
+	}
+	return g.sent.i64[at]
 }
 
 func (w *writer) rowGroup(ctx context.Context, g parquet.RowGroup, cols []source, gr group, x *exports) error {
 	chunks := g.ColumnChunks()
 	at := dose.Index(w.columns)
-	early := []int{at["county"], at["admin_county"], at["lhj"]}
+	early := []int{at["county"], at["admin_county"], at["lhj"], at["source_time"]}
 	for _, i := range early {
-		if err := cols[i].load(dictLayout, chunks[i], len(gr.facts)); err != nil {
+		if err := cols[i].load(layoutOf(w.columns[i]), chunks[i], len(gr.facts)); err != nil {
 			return err
 		}
 	}
+	gr.sent = &cols[at["source_time"]]
 	parts, err := w.divide(&cols[early[0]], &cols[early[1]], &cols[early[2]], gr, x.people)
 	if err != nil {
 		return err

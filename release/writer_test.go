@@ -136,6 +136,9 @@ func mixed(t *testing.T, rows int) *book {
 			if rng.IntN(6) == 0 {
 				r.Given = ""
 			}
+			if rng.IntN(8) == 0 {
+				r.Sent = reported + 1 + rng.Int64N(5)
+			}
 			if home := map[dose.Place]string{"berkeley": "06001", "long-beach": "06037", "pasadena": "06037"}[p]; home != "" {
 				r.County, r.City = home, string(p)
 			}
@@ -236,7 +239,7 @@ func expected(v loadtest.Version, segment row, e load.Entry) row {
 		}
 	}
 	out["person_id"], out["dose_id"], out["is_primary"] = fmt.Sprint(v.Person), segment["event_key"], fmt.Sprint(v.Primary)
-	out["reported_at"], out["segment"], out["series_status"] = fmt.Sprint(e.SourceTime), e.Segment, "none"
+	out["reported_at"], out["segment"], out["series_status"] = fmt.Sprint(v.SourceTime), e.Segment, "none"
 	if v.Ordinal != 0 {
 		out["dose_ordinal"] = fmt.Sprint(v.Ordinal)
 	}

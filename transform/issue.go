@@ -142,6 +142,9 @@ func (m *Mapper) checkVaccine() {
 		if v.name == "" {
 			m.issues.add(i, dose.CodeUnknown, rawCVX)
 		}
+		if v.other {
+			m.issues.add(i, dose.VaccineOther, rawCVX)
+		}
 		if sent[cvxs[i]] < 0 {
 			m.issues.add(i, dose.CVXFromNDC, rawCVX)
 		}

@@ -2,6 +2,7 @@ package transform
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -82,20 +83,33 @@ func foldName(s string) string {
 	return s
 }
 
-// lotKey is the low half of xxh3(folded lot).
+// lotKey is the low half of xxh3(folded lot); null for what is no lot.
 func (m *Mapper) lotKey() arrow.Array {
 	c := &m.cols[rawLot]
 	type key struct {
 		hash int32
 		ok   bool
 	}
-	keys := table(c, func(s string) key { s = fold(s); return key{int32(xxh3.HashString(s)), s != ""} })
+	keys := table(c, func(s string) key { s = fold(s); return key{int32(xxh3.HashString(s)), s != "" && !noLot(s)} })
 	out := make([]int32, m.n)
 	for i, code := range c.codes {
 		out[i] = keys[code].hash
 	}
 	bits, nulls := validity(m.n, func(i int) bool { return keys[c.codes[i]].ok })
 	return numbers(arrow.PrimitiveTypes.Int32, out, bits, nulls)
+}
+
+// noLot tells whether a folded lot stands for none: what a form asks for when
+// the lot is not at hand, or one character over and over. Such a lot is no
+// evidence that two doses are one, nor that two people are (docs/MATCHING.md).
+// The makers' lots all hold figures and letters or several figures.
+func noLot(folded string) bool {
+	switch folded {
+	case "UNKNOWN", "UNK", "UNKNOWNLOT", "LOTUNKNOWN", "NA", "NONE", "NULL", "NIL", "NOLOT", "NOTAVAILABLE", "NOTAPPLICABLE", "NOTGIVEN", "NOTRECORDED",
+		"NOTPROVIDED", "NOTREPORTED", "NOTKNOWN", "NOTSPECIFIED", "UNSPECIFIED", "MISSING", "PENDING", "HISTORICAL", "REDACTED", "TEST", "TBD", "LOT", "LOTNUMBER", "123456", "1234567":
+		return true
+	}
+	return folded == "0" || folded == "X" || len(folded) > 1 && strings.Count(folded, folded[:1]) == len(folded)
 }
 
 // orgKey is the low half of xxh3(folded admin_name, |, folded

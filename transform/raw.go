@@ -63,8 +63,12 @@ type vaccine struct {
 	maker    int32  // code in makers
 	kind     int32  // code in types, 0 when the season tells
 	american bool   // a COVID-19 vaccine that was given here
+	other    bool   // known, and none against COVID-19
 	product  bool   // its NDCs are known: the placeholders of 2020 had samples
 }
+
+// noVaccine is CVX 998, "no vaccine administered": what a refusal carries.
+const noVaccine = 998
 
 // maxCVX is above every CVX code; a test holds it.
 const maxCVX = 1024
@@ -95,7 +99,8 @@ func newFixed() fixed {
 		f.ages.code(dose.AgeGroup(a, a >= 0))
 	}
 	for _, v := range dose.Vaccines() {
-		w := vaccine{name: v.Name, maker: f.makers.code(v.Manufacturer), american: v.COVID && v.Class != "non-us", product: v.COVID && v.Class != "placeholder"}
+		w := vaccine{name: v.Name, maker: f.makers.code(v.Manufacturer), american: v.COVID && v.Class != "non-us", product: v.COVID && v.Class != "placeholder",
+			other: !v.COVID && v.CVX != noVaccine}
 		if v.Class != "seasonal" {
 			w.kind = f.types.code(v.Class)
 		}

@@ -92,7 +92,11 @@ var ruleCases = []struct {
 	{name: "before EUA", change: []string{"admin_date", "2020-12-13"}, issues: "BEFORE_EUA admin_date"},
 	{name: "first day", change: []string{"admin_date", "2020-12-14"}},
 	{name: "2020 may be after EUA", change: []string{"admin_date", "2020"}, issues: "DATE_PARTIAL admin_date"},
-	{name: "flu before EUA", change: []string{"admin_date", "2019-10-01", "cvx", "141", "ndc", ""}, want: []string{"vaccine_type", "other"}},
+	{name: "flu before EUA", change: []string{"admin_date", "2019-10-01", "cvx", "141", "ndc", ""}, want: []string{"vaccine_type", "other"}, issues: "NOT_COVID cvx"},
+	{name: "refused, no vaccine", change: []string{"cvx", "998", "ndc", "", "vax_refusal", "YES"}, want: []string{"completion", "RE"}},
+	{name: "lot unknown", change: []string{"lot_number", "Unknown"}, want: []string{"lot_number", "Unknown", "lot_key", ""}},
+	{name: "lot of zeros", change: []string{"lot_number", "00-000"}, want: []string{"lot_key", ""}},
+	{name: "short lot", change: []string{"lot_number", "n/a"}, want: []string{"lot_key", ""}},
 
 	{name: "bad codes", change: []string{"ext_type", "A", "mvx", "QQQ", "recip_race_2", "1"}, issues: "DATA003 ext_type, DATA007 recip_race_2, DATA007 mvx"},
 	{name: "bad dates", change: []string{"recip_dob", "1980-13-01", "vax_expiration", "soon", "source_time", "now"},

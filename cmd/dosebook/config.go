@@ -32,6 +32,8 @@ type config struct {
 		ApartDays       int    `yaml:"apart_days"`
 		SameDayOtherLot string `yaml:"same_day_other_lot"`
 	} `yaml:"matching"`
+	Feeds  []feedConfig `yaml:"feeds,omitempty"`  // docs/FEEDS.md
+	Notify notifyConfig `yaml:"notify,omitempty"` // who is told of late, held and failing feeds
 }
 
 // readConfig reads the file, then lets the environment and flags win.
@@ -48,7 +50,7 @@ func (e *env) readConfig(_ *cobra.Command) error {
 			return fmt.Errorf("configuration %s: %w: %w", e.configFile, err, dose.ErrInvalid)
 		}
 	}
-	if err := e.config.check(); err != nil {
+	if err := errors.Join(e.config.check(), e.checkFeeds()); err != nil {
 		return fmt.Errorf("configuration %s: %w", e.configFile, err)
 	}
 	for _, d := range []string{e.data, os.Getenv("DOSEBOOK_DATA"), e.config.Data, "dosebook-data"} {

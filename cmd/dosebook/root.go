@@ -37,6 +37,7 @@ be verified.
 
   dosebook demo                              a guided first look, with synthetic data
   dosebook ingest --registry CAIR2 FILES…    load a registry's files
+  dosebook feeds                             is everything here, is anything held
   dosebook release build                     make the county files
   dosebook serve                             let counties download them
 
@@ -70,7 +71,7 @@ EXIT STATUS
 	f.StringVar(&e.profile, "cpuprofile", "", "write a CPU profile to `FILE`")
 	_ = f.MarkHidden("cpuprofile") // for developers: see bench/README.md
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(demoCommand(e), ingestCommand(e), releaseCommand(e), serveCommand(e), sqlCommand(e),
+	root.AddCommand(demoCommand(e), ingestCommand(e), runCommand(e), feedsCommand(e), releaseCommand(e), serveCommand(e), sqlCommand(e),
 		accessCommand(e), ackCommand(e), auditCommand(e), explainCommand(e), reviewCommand(e), verifyCommand(e), reconcileCommand(e), synthCommand(e), warehouseCommand(e), configCommand(e))
 	root.AddCommand(rejectsCommand(e), sendersCommand(e))
 	usageErrors(root)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/dosebook/dosebook/dose"
 	"github.com/dosebook/dosebook/release"
@@ -16,6 +17,7 @@ import (
 
 func serveCommand(e *env) *cobra.Command {
 	var listen string
+	var schedule bool
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Let counties download their files",
@@ -23,7 +25,8 @@ func serveCommand(e *env) *cobra.Command {
 entered in the audit before the first byte leaves. Files can be resumed
 (Range) and proven (ETag and Repr-Digest are the manifest's SHA-256).
 
-serve and ingest work side by side: readers read releases, never the warehouse.`,
+serve and ingest work side by side: readers read releases, never the warehouse.
+Configured feeds run by their schedules as long as serve does.`,
 		Example: `  dosebook serve --listen 127.0.0.1:8080
   curl -H "Authorization: Bearer $TOKEN" -OJ \
     http://127.0.0.1:8080/api/v1/releases/latest/counties/06001/dose_event.csv.gz`,
@@ -37,11 +40,40 @@ serve and ingest work side by side: readers read releases, never the warehouse.`
 				return err
 			}
 			defer b.close()
-			return e.serve(cmd.Context(), b, listen, nil)
+			if !schedule || len(e.config.Feeds) == 0 {
+				return e.serve(cmd.Context(), b, listen, nil)
+			}
+			return e.serveAndWatch(cmd.Context(), b, listen)
 		},
 	}
 	c.Flags().StringVar(&listen, "listen", "", "address to listen on (default from the configuration, else 127.0.0.1:8080)")
+	c.Flags().BoolVar(&schedule, "schedule", true, "run the configured feeds when they are due")
 	return c
+}
+
+// serveAndWatch serves and runs feeds; when one of them ends, so does the other.
+func (e *env) serveAndWatch(ctx context.Context, b *book, listen string) error {
+	feeds, err := e.feeds(b, slog.New(slog.NewJSONHandler(e.err, nil)))
+	if err != nil {
+		return err
+	}
+	if err := feeds.Open(ctx); err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		defer stop()
+		return e.serve(ctx, b, listen, nil)
+	})
+	g.Go(func() error {
+		if err := feeds.Watch(ctx); err != nil && ctx.Err() == nil {
+			return err
+		}
+		return nil
+	})
+	return g.Wait()
 }
 
 // serve listens until the context ends. ready, if not nil, is told the address.

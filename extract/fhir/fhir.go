@@ -6,8 +6,8 @@
 // row or one reject, with its physical line; that a line which is no FHIR
 // resource is a reject; that the order of the lines and the size of the blocks
 // make no difference; and that what it sets aside on disk is nobody else's to
-// read and gone when the reading ends, also after an error or a kill. It undoes
-// JSON's escapes and FHIR's code names, and no more: it never checks a value,
+// read and gone when the reading ends, also after an error, and after a kill
+// where an open file can lose its name (not on Windows). It undoes JSON's escapes and FHIR's code names, and no more: it never checks a value,
 // never follows a reference out of the payload, and never quotes a value in
 // an error.
 //
@@ -27,9 +27,11 @@
 // Access IG, "deleted" files: DELETE Immunization/id), a reference neither, and
 // the id stays when a business identifier is corrected or added. The identifier
 // (use official first, else the first that is not old) stands in only where a
-// resource has no id, and is kept in control_id otherwise, so that it can be
-// searched for. The price: a registry that sends one dose by HL7 under ORC-3
-// and by FHIR under an id sends two events, which the rules for doses join.
+// resource has no id, and is kept in control_id, so that it can be searched
+// for. A deletion is as old as its Bundle says (meta.lastUpdated, else
+// timestamp), so that a late old file deletes nothing newer. The price: a
+// registry that sends one dose by HL7 under ORC-3 and by FHIR under an id sends
+// two events, which the rules for doses join.
 //
 // recip_id is the first identifier of type SR, MR or PI that is not old, as in
 // HL7's PID-3, so that both ways name the same person; else the first without a

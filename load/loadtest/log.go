@@ -43,6 +43,7 @@ type Payload struct {
 type Log struct {
 	Lake    load.Lake
 	Rules   Rules
+	From    int64 // added to the times of payloads
 	entries []load.Entry
 	held    map[int64]Payload // by seq of a segment
 	byName  map[string]int64
@@ -90,7 +91,7 @@ func (l *Log) Enter(t testing.TB, p Payload) load.Entry {
 
 func (l *Log) enter(t testing.TB, p Payload, perGroup int) load.Entry {
 	t.Helper()
-	e := load.Entry{Seq: l.Last() + 1, Registry: p.Registry, Action: p.Action, Format: p.Format, SourceTime: p.Time, Rows: int64(len(p.Rows))}
+	e := load.Entry{Seq: l.Last() + 1, Registry: p.Registry, Action: p.Action, Format: p.Format, SourceTime: l.From + p.Time, Rows: int64(len(p.Rows))}
 	sum := fmt.Sprintf("%064x", e.Seq)[48:]
 	if p.Name != "" {
 		sum = fmt.Sprintf("%016x", xxh3.HashString(p.Name))
@@ -169,7 +170,7 @@ func linkBatch(p Payload) arrow.RecordBatch {
 // Retime enters that the segment of entry seq has an earlier source time.
 func (l *Log) Retime(seq, source int64) {
 	e := l.entries[seq-1]
-	e.Seq, e.Retime, e.SourceTime = l.Last()+1, true, source
+	e.Seq, e.Retime, e.SourceTime = l.Last()+1, true, l.From+source
 	l.entries = append(l.entries, e)
 }
 

@@ -133,7 +133,7 @@ func randomLog(t *testing.T, rng *rand.Rand) (l *Log, rounds []int64) {
 func retime(rng *rand.Rand, l *Log, seq int64) {
 	for _, e := range l.Known(l.Last()) {
 		if e.Seq == seq {
-			l.Retime(seq, e.SourceTime-1-rng.Int64N(2))
+			l.Retime(seq, e.SourceTime-l.From-1-rng.Int64N(2))
 		}
 	}
 }

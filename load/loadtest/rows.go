@@ -28,6 +28,7 @@ type Row struct {
 	Key       int64             // event_key; 0: as transform makes it. To make keys collide
 	Name      string            // of the person, folded, with the birth date; empty: none that matches
 	Lot, Site string            // empty: the row's own, which no other has; "-": not said
+	Coarse    string            // month, year: what is known of Day; empty: the day
 	Past      string            // is_historical: Y, N; empty: not said
 	Text      map[string]string // other text columns
 }
@@ -109,6 +110,7 @@ func (r Row) content() int64 {
 	add("lot", r.Lot)
 	add("site", r.Site)
 	add("past", r.Past)
+	add("coarse", r.Coarse)
 	return int64(sum)
 }
 
@@ -160,6 +162,9 @@ func (r Row) cells(registry string, line int64) map[string]any {
 	}
 	if r.Name != "" {
 		cells["name_key"] = int64(xxh3.HashString(r.Name))
+	}
+	if r.Coarse != "" {
+		cells["admin_date_precision"] = r.Coarse
 	}
 	if r.Past != "" {
 		cells["is_historical"] = r.Past == "Y"

@@ -41,15 +41,19 @@ type stress struct {
 
 func pick[T any](g *stress, of ...T) T { return of[g.IntN(len(of))] }
 
+const day int64 = 86_400_000_000
+
+func (g *stress) time() int64 { return (day0 + 10*g.Int64N(12)) * day }
+
 func (g *stress) registry() string { return g.name + pick(g, "A", "A", "B") }
 
 func (g *stress) payload(before Set) Payload {
-	p := Payload{Registry: g.registry(), Action: "A", Time: 100 + 10*g.Int64N(12) + g.Int64N(10)*pick[int64](g, 0, 1, 1, 1)}
+	p := Payload{Registry: g.registry(), Action: "A", Time: g.time() + g.Int64N(10)*pick(g, 0, day, day, day)}
 	switch n := g.IntN(20); {
 	case n < 2 && len(before) > 0:
 		of := before[g.IntN(len(before))]
 		if of.Retime == "" {
-			p.Retime, p.Time = of.Name, of.Time-1-g.Int64N(60)
+			p.Retime, p.Time = of.Name, of.Time-day-g.Int64N(60)*day
 			return p
 		}
 	case n < 5:
@@ -121,9 +125,13 @@ func (g *stress) row(action string) Row {
 	case 2:
 		r.Recip = ""
 	case 3, 4:
-		r.Sent = 100 + 10*g.Int64N(12)
+		r.Sent = g.time()
 	case 5:
 		r.Name = ""
+	case 6:
+		r.Day += 2000 // after all reports
+	case 7, 8:
+		r.Coarse = pick(g, "month", "month", "year")
 	}
 	r.Tombstone = action == "D" && g.IntN(8) > 0 || action != "S" && g.IntN(9) == 0
 	if r.Tombstone && g.IntN(2) == 0 {

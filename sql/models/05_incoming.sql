@@ -10,6 +10,7 @@ select coalesce(m.new_registry, s.registry) as registry, coalesce(m.new_id, e.va
             else coalesce(epoch_us(e.source_time), s.source_time) end as source_time,
        s.seq * 4294967296 + e.file_row_number as place,
        coalesce(e.action, s.action) as action, e.tombstone, e.recip_key as recip, e.name_key, e.admin_date,
+       case e.admin_date_precision when 'month' then 1 when 'year' then 2 else 0 end as coarse,
        e.lot_key as lot, e.org_key as org, e.cvx,
        case e.vaccine_type when 'bivalent' then 1 when '2023-24' then 2 when '2024-25' then 3 when '2025-26' then 4 else 0 end as formula,
        try_cast(e.dose_num as integer) as dose_num,

@@ -2,7 +2,9 @@
 -- MIROW date window), or at any distance by a steward; rules first, then votes
 -- and weights (docs/MATCHING.md).
 create or replace temp table dose as
-select e.place, e.event_key, e.born, p.person_id, e.admin_date, e.lot, e.org, e.cvx,
+select e.place, e.event_key, e.born, p.person_id, e.admin_date,
+       case e.coarse when 1 then last_day(e.admin_date) when 2 then make_date(year(e.admin_date), 12, 31) end as no_later, -- where the day is not known
+       e.lot, e.org, e.cvx,
        cast(coalesce(d.product, 0) as smallint) as product, coalesce(d.class, 'other') as class,
        e.historical, e.filled,
        e.countable and d.class is distinct from 'other' as countable, -- a code that nobody knows yet may be a COVID-19 vaccine
@@ -15,8 +17,8 @@ where not e.tombstone;
 
 create or replace temp table close_person as
 select distinct person_id from
-  (select person_id, date_diff('day', lag(admin_date) over (partition by person_id order by admin_date), admin_date) as gap
-   from dose where countable) g where gap <= 23
+  (select person_id, admin_date, lag(greatest(admin_date + 23, no_later)) over (partition by person_id order by admin_date, no_later) as until
+   from dose where countable) g where admin_date <= until
 union
 select d.person_id from dose d join settled s on s.entity = 'dose' and s.verdict = 'same' and d.event_key in (s.a, s.b);
 
@@ -25,11 +27,11 @@ select a.person_id, a.event_key as a, b.event_key as b, date_diff('day', a.admin
        a.lot = b.lot as lot, a.org = b.org as org,
        case when a.class = 'unspecified' or b.class = 'unspecified' then null else a.cvx = b.cvx end as cvx,
        case when a.product = 0 or b.product = 0 then null else a.product = b.product end as product,
-       a.historical as h1, b.historical as h2
+       a.historical as h1, b.historical as h2, coalesce(b.admin_date <= a.no_later, false) as inside
 from dose a join dose b on b.person_id = a.person_id
 left join settled s on s.entity = 'dose' and s.verdict = 'same' and s.a = least(a.event_key, b.event_key) and s.b = greatest(a.event_key, b.event_key)
 where a.countable and b.countable and a.person_id in (select person_id from close_person)
-  and (b.admin_date between a.admin_date and a.admin_date + 23 or s.verdict is not null)
+  and (b.admin_date between a.admin_date and greatest(a.admin_date + 23, a.no_later) or s.verdict is not null)
   and (b.admin_date > a.admin_date or (b.admin_date = a.admin_date and (b.born > a.born or (b.born = a.born and b.event_key > a.event_key))));
 
 create or replace temp table weighed as
@@ -50,6 +52,7 @@ from pair p;
 create or replace temp table ruled as
 select w.*, case
     when s.verdict is not null or x.outsider is not null then 'steward'
+    when gap >= {apart} and inside and coalesce(lot, true) and coalesce(product, true) then 'coarse_date'
     when gap >= {apart} then 'apart'
     when gap = 0 and cvx and coalesce(lot, true) and org then 'identical'
     when gap = 0 and coalesce(product, true) and coalesce(cvx, true) and not lot then 'same_day_other_lot'
@@ -64,7 +67,7 @@ left join (select distinct outsider from settled where entity = 'dose' and verdi
 insert into dose_pair
 select person_id, a, b, gap, score, vote, rule,
        case rule when 'steward' then decided when 'identical' then 'same' when 'same_day_other_lot' then {same_day_other_lot}
-                 when 'score' then 'same' when 'vote_against' then 'review' when 'unsure' then 'review' else 'different' end
+                 when 'score' then 'same' when 'vote_against' then 'review' when 'unsure' then 'review' when 'coarse_date' then 'review' else 'different' end
 from ruled where rule <> 'apart';
 
 create or replace temp table same as
