@@ -171,25 +171,29 @@ func (c *recount) countyDay() (map[string]map[string][6]int, map[string][3]int) 
 }
 
 // vaccinated walks the doses by date and stops at the first that completes
-// the series.
+// the series. Two of the updated formulas complete nothing.
 func (c *recount) vaccinated(doses []version) string {
-	since := make(map[string]time.Time) // each maker's first dose
+	first := map[bool]map[string]time.Time{true: {}, false: {}} // each maker's first dose: all, and those not updated
 	for _, d := range doses {
 		cvx := 0
 		fmt.Sscan(c.cell(d, "cvx"), &cvx)
 		day, _ := time.Parse(time.DateOnly, c.cell(d, "admin_date"))
 		m := dose.Maker(cvx)
 		gaps := map[string]map[string]int{"pfizer": {"pfizer": 17, "moderna": 17}, "moderna": {"pfizer": 17, "moderna": 24}}[m]
+		v, _ := dose.VaccineByCVX(cvx)
+		updated := v.Class == "seasonal"
 		for other, gap := range gaps {
-			if first, ok := since[other]; ok && day.Sub(first).Hours() >= float64(gap*24) {
+			if first, ok := first[!updated][other]; ok && day.Sub(first).Hours() >= float64(gap*24) {
 				return c.cell(d, "admin_date")
 			}
 		}
 		if m == "janssen" {
 			return c.cell(d, "admin_date")
 		}
-		if _, ok := since[m]; !ok {
-			since[m] = day
+		for _, all := range []bool{true, updated} {
+			if _, ok := first[all][m]; !ok {
+				first[all][m] = day
+			}
 		}
 	}
 	return ""

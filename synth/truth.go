@@ -98,11 +98,13 @@ type held struct {
 	event      uint64
 	dose       uint64 // number of the true one
 	id         identity
+	updated    bool // of the formula of 2023-24, or a later one
 }
 
 // held takes what counts from a current row that is a dose.
 func (r *record) held() held {
-	return held{day: r.day, place: r.counted(), maker: dose.Maker(r.given.cvx), event: r.event, dose: eventKey(r.person, r.given), id: r.id}
+	v, _ := dose.VaccineByCVX(r.given.cvx)
+	return held{updated: v.Class == "seasonal", day: r.day, place: r.counted(), maker: dose.Maker(r.given.cvx), event: r.event, dose: eventKey(r.person, r.given), id: r.id}
 }
 
 // countDose adds a dose to the figures of its place and day.
@@ -205,7 +207,8 @@ func (t *tally) recipient(doses []held) {
 
 // fully is the first day on which CDPH's rule holds: one Janssen; two Pfizer
 // at least 17 days apart; two Moderna 24; one of each 17 (CDPH data
-// dictionary, FULLY_VACCINATED). 0 when it never does.
+// dictionary, FULLY_VACCINATED). Updated doses (2023-24 and later) alone
+// complete nothing (CHHS note of 2023). 0 when it never does.
 func fully(doses []held) (day int) {
 	for i, a := range doses {
 		if a.maker == "janssen" && (day == 0 || a.day < day) {
@@ -218,7 +221,7 @@ func fully(doses []held) (day int) {
 			}
 			later, apart := max(a.day, b.day), max(a.day-b.day, b.day-a.day)
 			mrna := (a.maker == "pfizer" || a.maker == "moderna") && (b.maker == "pfizer" || b.maker == "moderna")
-			if mrna && apart >= gap && (day == 0 || later < day) {
+			if mrna && !(a.updated && b.updated) && apart >= gap && (day == 0 || later < day) {
 				day = later
 			}
 		}
