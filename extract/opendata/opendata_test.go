@@ -313,7 +313,7 @@ func TestLastingFaults(t *testing.T) {
 		"404":      {dose.ErrInvalid, "check dataset", func(w http.ResponseWriter) { w.WriteHeader(404) }},
 		"400":      {dose.ErrInvalid, "(query.soql.no-such-column)", func(w http.ResponseWriter) { http.Error(w, `{"code":"query.soql.no-such-column"}`, 400) }},
 		"ckan code": {dose.ErrInvalid, "(Validation Error)", func(w http.ResponseWriter) {
-			http.Error(w, `{"success":false,"error":{"__type":"Validation Error"}}`, 409)
+			http.Error(w, `{"success":false,"error":{"__type":"Validation Error"}}`, http.StatusConflict)
 		}},
 		"wait long": {dose.ErrUpstream, "1h0m0s", func(w http.ResponseWriter) {
 			w.Header().Set("Retry-After", "3600")

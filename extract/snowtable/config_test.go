@@ -11,7 +11,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	sf "github.com/snowflakedb/gosnowflake/v2"
 
@@ -107,7 +106,7 @@ func TestCredentials(t *testing.T) {
 	if err != nil || c.Authenticator != sf.AuthTypeOAuthClientCredentials || c.OauthClientSecret != "sesame" || c.OauthClientID != "dosebook" {
 		t.Error(err)
 	}
-	if *c.Params["STATEMENT_TIMEOUT_IN_SECONDS"] != "1800" || *c.Params["TIMEZONE"] != "UTC" || c.Tracing != "off" || c.RequestTimeout != 30*time.Minute || c.MaxRetryCount != 0 {
+	if *c.Params["STATEMENT_TIMEOUT_IN_SECONDS"] != "1800" || *c.Params["TIMEZONE"] != "UTC" || c.MaxRetryCount != 0 {
 		t.Errorf("%+v", c.Params)
 	}
 }

@@ -172,12 +172,12 @@ func database(t testing.TB) (*sql.DB, Config) {
 	t.Helper()
 	f := shared(t)
 	name := notName.ReplaceAllString(strings.ToUpper(t.Name()), "_")
-	db := sql.OpenDB(sf.NewConnector(sf.SnowflakeDriver{}, sf.Config{Account: "fakesnow", User: "test", Password: "test",
-		Host: f.host, Port: f.port, Protocol: "http", Database: name, Schema: "CORE",
-		MaxRetryCount: -1, LoginTimeout: 10 * time.Second, RequestTimeout: time.Minute, ClientTimeout: time.Minute, Tracing: "off"}))
+	c := Config{Account: "fakesnow", User: "test", Role: "READER", Warehouse: "W", Database: name, Schema: "CORE",
+		PasswordEnv: "PASSWORD", Host: f.host, Port: f.port, Protocol: "http", Table: "VW_ALL_IIS_LHJ", Timeout: time.Minute, Snapshot: true}
+	db := sql.OpenDB(sf.NewConnector(sf.SnowflakeDriver{}, source(t, c).driverConfig()))
 	t.Cleanup(func() { _ = db.Close() })
-	return db, Config{Account: "fakesnow", User: "test", Role: "READER", Warehouse: "W", Database: name, Schema: "CORE",
-		PasswordEnv: "PASSWORD", Host: f.host, Port: f.port, Protocol: "http", Table: "VW_ALL_IIS_LHJ"}
+	c.Snapshot = false
+	return db, c
 }
 
 func run(t testing.TB, db *sql.DB, statements ...string) {
