@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -263,7 +264,7 @@ func (o Options) withDefaults() Options {
 		o.Now = time.Now
 	}
 	if o.Getenv == nil {
-		o.Getenv = func(string) string { return "" }
+		o.Getenv = os.Getenv
 	}
 	if o.Wait == nil {
 		o.Wait = sleep

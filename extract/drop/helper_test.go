@@ -17,7 +17,7 @@ import (
 // world is a drop box of a test, on the folder side, with the feed that reads
 // it. Its clock moves only when told or waited for.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	box    string // the drop box itself
 	dir    string // the feed's folder
 	config Config
@@ -28,7 +28,7 @@ type world struct {
 	tune   func(*Source)
 }
 
-func newWorld(t *testing.T, change func(*Config)) *world {
+func newWorld(t testing.TB, change func(*Config)) *world {
 	t.Helper()
 	w := &world{t: t, box: t.TempDir(), dir: filepath.Join(t.TempDir(), "feed"), now: time.Date(2026, 3, 1, 6, 0, 0, 0, time.UTC), env: map[string]string{}}
 	w.config = Config{Folder: w.box}
@@ -100,7 +100,7 @@ func (w *world) run() (string, extract.Fetched) {
 	return got, f
 }
 
-func loaded(t *testing.T, f extract.Fetched) string {
+func loaded(t testing.TB, f extract.Fetched) string {
 	t.Helper()
 	var out []string
 	for _, p := range f.Payloads {
@@ -129,7 +129,7 @@ func (w *world) wantRun(want, note string) {
 }
 
 // tree lists a folder's files, in order, each with its text.
-func tree(t *testing.T, dir string) string {
+func tree(t testing.TB, dir string) string {
 	t.Helper()
 	var out []string
 	err := filepath.WalkDir(dir, func(p string, e os.DirEntry, err error) error {

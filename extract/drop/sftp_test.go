@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -153,23 +154,24 @@ func TestSFTPFileGrowsWhileRead(t *testing.T) {
 		data := string(noise(4<<20, 3))
 		w.put("a.txt", data, 1)
 		w.put("b.txt", "b", 2)
-		done := false
-		p.after = func(sent int64) {
-			if sent < 1<<20 || done {
+		var once sync.Once
+		p.then(func(sent int64) {
+			if sent < 1<<20 {
 				return
 			}
-			done = true
-			switch change {
-			case "grows":
-				w.put("a.txt", data+"more", 1)
-			case "shrinks":
-				w.put("a.txt", data[:3<<20], 1)
-			case "touched":
-				w.put("a.txt", data, 3)
-			case "removed":
-				_ = os.Remove(filepath.Join(w.box, "a.txt"))
-			}
-		}
+			once.Do(func() {
+				switch change {
+				case "grows":
+					w.put("a.txt", data+"more", 1)
+				case "shrinks":
+					w.put("a.txt", data[:3<<20], 1)
+				case "touched":
+					w.put("a.txt", data, 3)
+				case "removed":
+					_ = os.Remove(filepath.Join(w.box, "a.txt"))
+				}
+			})
+		})
 		if change == "removed" { // the open file is still whole
 			w.wantRun("a.txt="+data+" b.txt=b", "2 files")
 			continue
@@ -253,7 +255,7 @@ func TestSFTPServerGone(t *testing.T) {
 	w = newSFTPWorld(t, s, p.addr, nil)
 	w.put("a.txt", string(noise(4<<20, 4)), 1)
 	w.tune = func(s *Source) { s.idle = 300 * time.Millisecond }
-	p.after = func(sent int64) { p.mute.Store(sent > 1<<20) }
+	p.then(func(sent int64) { p.mute.Store(sent > 1<<20) })
 	begun := time.Now()
 	if _, err := w.fetch(); !errors.Is(err, dose.ErrUpstream) || !strings.Contains(err.Error(), "silent for 300ms") {
 		t.Errorf("a silent server: %v", err)
@@ -261,16 +263,16 @@ func TestSFTPServerGone(t *testing.T) {
 	if took := time.Since(begun); took > 10*time.Second {
 		t.Errorf("a silent server held us for %v", took)
 	}
+	p.then(func(int64) {})
 	p.mute.Store(false)
-	p.after = nil
 	w.tune = nil
 
 	ctx, cancel := context.WithCancel(context.Background())
-	p.after = func(int64) { cancel() }
+	p.then(func(int64) { cancel() })
 	if _, err := w.source().Fetch(ctx, w.dir, ""); !errors.Is(err, context.Canceled) {
 		t.Errorf("a cancelled run: %v", err)
 	}
-	p.after = nil
+	p.then(func(int64) {})
 	if got, _ := w.run(); got != "a.txt="+string(noise(4<<20, 4)) {
 		t.Error("other bytes came afterwards")
 	}

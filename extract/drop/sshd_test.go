@@ -33,7 +33,7 @@ type sshd struct {
 	key       string          // file of the user's private key
 }
 
-func findSSHD(t *testing.T) string {
+func findSSHD(t testing.TB) string {
 	t.Helper()
 	for _, p := range []string{"/usr/sbin/sshd", "/usr/local/sbin/sshd", "/sbin/sshd"} {
 		if exists(p) {
@@ -47,7 +47,7 @@ func findSSHD(t *testing.T) string {
 	return ""
 }
 
-func startSSHD(t *testing.T) *sshd {
+func startSSHD(t testing.TB) *sshd {
 	t.Helper()
 	bin := findSSHD(t)
 	s := &sshd{dir: t.TempDir(), addr: freePort(t)}
@@ -111,7 +111,7 @@ Subsystem sftp internal-sftp
 
 // newSFTPWorld is a world whose box is read over SFTP; knows holds the host's
 // key for addr.
-func newSFTPWorld(t *testing.T, s *sshd, addr string, change func(*Config)) *world {
+func newSFTPWorld(t testing.TB, s *sshd, addr string, change func(*Config)) *world {
 	t.Helper()
 	w := newWorld(t, nil)
 	host, port, _ := net.SplitHostPort(addr)
@@ -132,7 +132,7 @@ func (w *world) knows(addr string, key ssh.PublicKey) {
 	write(w.t, w.config.SFTP.KnownHosts, []byte(knownhosts.Line([]string{knownhosts.Normalize(addr)}, key)+"\n"))
 }
 
-func writeKey(t *testing.T, path string) ssh.PublicKey {
+func writeKey(t testing.TB, path string) ssh.PublicKey {
 	t.Helper()
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -141,7 +141,7 @@ func writeKey(t *testing.T, path string) ssh.PublicKey {
 	return savedKey(t, path, private)
 }
 
-func savedKey(t *testing.T, path string, private crypto.Signer) ssh.PublicKey {
+func savedKey(t testing.TB, path string, private crypto.Signer) ssh.PublicKey {
 	t.Helper()
 	block, err := ssh.MarshalPrivateKey(private, "")
 	if err != nil {
@@ -155,14 +155,14 @@ func savedKey(t *testing.T, path string, private crypto.Signer) ssh.PublicKey {
 	return key
 }
 
-func write(t *testing.T, path string, b []byte) {
+func write(t testing.TB, path string, b []byte) {
 	t.Helper()
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func freePort(t *testing.T) string {
+func freePort(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -180,10 +180,13 @@ type proxy struct {
 	mute   atomic.Bool  // pass on nothing more
 	perSec atomic.Int64 // bytes a second; 0: all
 	sent   atomic.Int64
-	after  func(sent int64) // called on the way
+	after  atomic.Pointer[func(sent int64)] // called on the way
 }
 
-func startProxy(t *testing.T, to string) *proxy {
+// then sets what is called on the way, with what has been sent so far.
+func (p *proxy) then(f func(sent int64)) { p.after.Store(&f) }
+
+func startProxy(t testing.TB, to string) *proxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -238,8 +241,8 @@ func (p *proxy) pass(c io.Writer, up io.Reader) {
 		}
 		sent += int64(n)
 		total := p.sent.Add(int64(n))
-		if p.after != nil {
-			p.after(total)
+		if f := p.after.Load(); f != nil {
+			(*f)(total)
 		}
 		if rate := p.perSec.Load(); rate > 0 {
 			time.Sleep(time.Duration(int64(n) * int64(time.Second) / rate))
@@ -248,7 +251,7 @@ func (p *proxy) pass(c io.Writer, up io.Reader) {
 }
 
 // lockedCopy writes the key again, under a passphrase.
-func lockedCopy(t *testing.T, path, passphrase string) string {
+func lockedCopy(t testing.TB, path, passphrase string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
