@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -94,7 +95,7 @@ func (d *DB) Explain(ctx context.Context, registry, id string, key func(registry
 			continue
 		}
 		x.Why = why(v, x.Versions)
-		if err := d.group(ctx, x, v.Place, keys[len(keys)-1]); err != nil {
+		if err := d.group(ctx, x, v.Place); err != nil {
 			return nil, err
 		}
 		return x, d.person(ctx, x, key(v.Registry, v.recip), segments)
@@ -112,27 +113,23 @@ func why(v Version, all []Version) string {
 	return "the latest of its versions by source time, ledger sequence and line"
 }
 
-// keys follows moved ids: the key asked for, its old ones, the one it stands
-// under now last.
+// keys follows moved ids: the key asked for, and all that crosswalks connect
+// with it, in as many steps as it takes.
 func (d *DB) keys(ctx context.Context, x *Explanation, asked int64) ([]int64, error) {
-	rows, err := d.conn.QueryContext(ctx, "select old_registry, old_id, old_key, new_registry, new_id, new_key from alias where entity = 'event' and (old_key = ? or new_key = ?)", asked, asked)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	keys := []int64{}
-	now := asked
-	for rows.Next() {
+	keys := []int64{asked}
+	err := d.each(ctx, "queries/explain_moved.sql", func(rows *sql.Rows) error {
 		var oldRegistry, oldID, newRegistry, newID string
 		var oldKey, newKey int64
-		if err := rows.Scan(&oldRegistry, &oldID, &oldKey, &newRegistry, &newID, &newKey); err != nil {
-			return nil, err
-		}
+		err := rows.Scan(&oldRegistry, &oldID, &oldKey, &newRegistry, &newID, &newKey)
 		x.Aliases = append(x.Aliases, oldRegistry+"/"+oldID+" is now "+newRegistry+"/"+newID)
-		keys = append(keys, oldKey)
-		now = newKey
-	}
-	return append(keys, now), rows.Err()
+		for _, k := range []int64{oldKey, newKey} {
+			if !slices.Contains(keys, k) {
+				keys = append(keys, k)
+			}
+		}
+		return err
+	}, asked)
+	return keys, err
 }
 
 func (d *DB) versions(ctx context.Context, x *Explanation, keys []int64, segments map[int64]load.Entry) error {
@@ -247,7 +244,7 @@ func (d *DB) eachText(ctx context.Context, query string, f func([]string), args 
 	return rows.Err()
 }
 
-func (d *DB) group(ctx context.Context, x *Explanation, place, key int64) error {
+func (d *DB) group(ctx context.Context, x *Explanation, place int64) error {
 	err := d.each(ctx, "queries/explain_group.sql", func(rows *sql.Rows) error {
 		var m Member
 		var ordinal sql.NullInt64
@@ -267,7 +264,7 @@ func (d *DB) group(ctx context.Context, x *Explanation, place, key int64) error 
 		err := rows.Scan(&other, &p.Registry, &p.EventID, &p.Gap, &p.Score, &p.Vote, &p.Rule, &p.Verdict)
 		x.Pairs = append(x.Pairs, p)
 		return err
-	}, key)
+	}, place)
 }
 
 func (d *DB) person(ctx context.Context, x *Explanation, recip int64, segments map[int64]load.Entry) error {
