@@ -68,11 +68,14 @@ func (s *sheet) write() (payload []byte, at []int64) {
 			b.WriteString(r.ref.String() + "\t")
 			b.Write(r.text)
 			b.WriteByte('\n')
-		} else {
-			head, rest := cutSegment(r.text)
-			b.Write(head)
-			b.WriteString("\r" + replaysSegment + string(head[3:4]) + r.ref.String() + "\r")
-			b.Write(bytes.TrimLeft(rest, "\r\n"))
+			line++
+			continue
+		}
+		head, rest := cutSegment(r.text)
+		b.Write(head)
+		b.WriteString("\r" + replaysSegment + string(head[3:4]) + r.ref.String() + "\r")
+		if rest = bytes.TrimLeft(rest, "\r\n"); len(rest) > 0 {
+			b.Write(rest)
 			b.WriteByte('\r')
 		}
 		line += lines(b.Bytes()[start:])
@@ -89,7 +92,7 @@ func cutSegment(text []byte) (first, rest []byte) {
 	return text[:i], text[i:]
 }
 
-// lines counts line ends: LF, CR, or both together.
+// lines counts line ends as HL7 has them: LF, CR, or both together.
 func lines(text []byte) (n int64) {
 	for i, c := range text {
 		if c == '\n' && (i == 0 || text[i-1] != '\r') || c == '\r' {

@@ -49,7 +49,7 @@ func spoil(t *testing.T, files []arrival, share float64) (out []arrival, broken 
 	t.Helper()
 	rnd := rand.New(rand.NewPCG(3, 5))
 	date, cvx, ndc := slices.Index(header(), "admin_date"), slices.Index(header(), "cvx"), slices.Index(header(), "ndc")
-	for i, f := range files {
+	for _, f := range files {
 		text, err := os.ReadFile(f.path)
 		if err != nil {
 			t.Fatal(err)
@@ -61,14 +61,13 @@ func spoil(t *testing.T, files []arrival, share float64) (out []arrival, broken 
 				continue
 			}
 			broken++
-			switch id := cells[0]; {
+			switch {
 			case f.action == "delete" || rnd.IntN(3) == 0:
 				cells[0] = ""
 			case rnd.IntN(2) == 0:
 				cells[date] = "2021-02-30"
 			default:
 				cells[cvx], cells[ndc] = "", ""
-				_ = id
 			}
 			lines[k+1] = strings.Join(cells, "\t")
 		}
@@ -77,7 +76,6 @@ func spoil(t *testing.T, files []arrival, share float64) (out []arrival, broken 
 			t.Fatal(err)
 		}
 		out = append(out, f)
-		_ = i
 	}
 	return out, broken
 }
@@ -106,11 +104,9 @@ func correct(t *testing.T, d data, registry string, files []arrival) string {
 		if !ok {
 			continue
 		}
-		action := map[bool]string{true: "delete"}[strings.HasSuffix(r.Segment, "-delete")]
-		if strings.HasSuffix(r.Segment, "-update") {
-			action = "update"
-		} else if action == "" {
-			action = "add"
+		action := "add"
+		if _, suffix, ok := strings.Cut(r.Segment, "-"); ok {
+			action = suffix
 		}
 		out[i] = ref + "\t" + strings.TrimSuffix(right[r.Path+action][r.Line-1], "\r")
 	}

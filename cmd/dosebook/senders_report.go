@@ -232,23 +232,7 @@ func (e *env) askSenders(ctx context.Context, b *book, id string, src *senderSou
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	ask := func(name string, row func(*sql.Rows) error) error {
-		text, err := sqltext.Text("queries/" + name + ".sql")
-		if err != nil {
-			return err
-		}
-		rows, err := r.Query(ctx, src.replace.Replace(text))
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			if err := row(rows); err != nil {
-				return err
-			}
-		}
-		return rows.Err()
-	}
+	ask := func(name string, row func(*sql.Rows) error) error { return askRows(ctx, r, name, src.replace, row) }
 	err = ask("sender_report", func(rows *sql.Rows) error {
 		var x senderLine
 		err := rows.Scan(&x.Sender, &x.Records, &x.Events, &x.Median, &x.Within1, &x.Within3, &x.LastSeen)
@@ -277,6 +261,25 @@ func (e *env) askSenders(ctx context.Context, b *book, id string, src *senderSou
 		lineOf(by, sender).Issues[code] = n
 		return err
 	})
+}
+
+// askRows runs a query that takes files by name, and reads its rows.
+func askRows(ctx context.Context, r *duckdb.Reader, name string, replace *strings.Replacer, row func(*sql.Rows) error) error {
+	text, err := sqltext.Text("queries/" + name + ".sql")
+	if err != nil {
+		return err
+	}
+	rows, err := r.Query(ctx, replace.Replace(text))
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := row(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }
 
 // addRefused counts what was refused. A record that was replayed and refused

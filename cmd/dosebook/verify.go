@@ -69,6 +69,7 @@ func (e *env) verify(ctx context.Context, deep bool) error {
 		for _, bad := range v.Bad {
 			e.say("BAD  %s", bad)
 		}
+		e.say("%d records were refused, %d of them replayed; %d wait", v.Refused, v.Replayed, v.Waiting)
 		e.say("%d files, %d bytes, %d releases, %d audit entries checked; %d problems", v.Files, v.Bytes, v.Releases, v.Audit, len(v.Bad))
 	}
 	if len(v.Bad) > 0 {
