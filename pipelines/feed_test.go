@@ -191,6 +191,12 @@ func TestFeedLocks(t *testing.T) {
 	if err := lease.Release(); err != nil {
 		t.Fatal(err)
 	}
+	s.pass(24 * time.Hour)
+	for i, want := range []bool{true, false} { // what was due when we looked may be served by the time we have the lease
+		if o, err := s.run(t.Context(), &s.List[0], true); err != nil || (o.ID != 0) != want {
+			t.Errorf("look %d: %+v %v", i, o, err)
+		}
+	}
 	s.bring(t, "20220302_01_CAA.txt")
 	load, busy := s.Load, 3
 	s.Load = func(ctx context.Context, feed string, reqs ...Request) (*Report, error) {
@@ -199,23 +205,23 @@ func TestFeedLocks(t *testing.T) {
 		}
 		return load(ctx, feed, reqs...)
 	}
-	if got := s.at(t, 2, 2, 30); got != "ok 1" || len(s.slept) != 3 {
+	if got := s.at(t, 3, 2, 30); got != "ok 1" || len(s.slept) != 3 {
 		t.Errorf("%s, slept %v", got, s.slept)
 	}
 	busy = 1 << 30
 	s.bring(t, "20220303_01_CAA.txt")
-	if got := s.at(t, 3, 2, 30); got != "failed 1" || len(s.slept) < 1800 {
+	if got := s.at(t, 4, 2, 30); got != "failed 1" || len(s.slept) < 1800 {
 		t.Errorf("%s, slept %d times", got, len(s.slept))
 	}
 	busy = 0
 	s.Load = func(context.Context, string, ...Request) (*Report, error) {
 		return nil, fmt.Errorf("no space left on device: %w", dose.ErrInvalid)
 	}
-	if got := s.at(t, 3, 4, 30); got != "failed 2" {
+	if got := s.at(t, 4, 4, 30); got != "failed 2" {
 		t.Error(got)
 	}
 	s.Load = load
-	if got := s.at(t, 3, 5, 30); got != "ok 3" {
+	if got := s.at(t, 4, 5, 30); got != "ok 3" {
 		t.Error(got)
 	}
 }
