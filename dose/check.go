@@ -82,6 +82,37 @@ const (
 	Revived
 	AbsentFromSnapshot
 
+	// Those of CDC's validator, for dosebook validate: what it calls errors.
+	CDCHeader
+	CDCRequired // three: vaccination, refusal, missed appointment
+	CDCRequiredRefusal
+	CDCRequiredMissed
+	CDCMustNotRefusal
+	CDCMustNotMissed
+	CDCDate
+	CDCDateForm
+	CDCPPRL
+	CDCFormat
+	CDCRedacted
+	CDCValueSet
+	CDCLength
+	CDCCountyOfHome
+	CDCCountyOfSite
+	CDCZIPOfHome
+	CDCZIPOfSite
+	CDCBornAfter
+	CDCRefusedAndMissed
+	CDCHomeState
+	CDCSiteState
+	CDCHomeCounty
+	CDCSiteCounty
+	CDCBornLater
+	CDCGivenLater
+	CDCEventTwice
+	TooManyRecords
+	NameOdd
+	Unreadable
+
 	numChecks
 )
 
@@ -163,6 +194,36 @@ var rules = [numChecks]Rule{
 	DeleteOfUnknown:    {"DELETE_OF_UNKNOWN", Warning, false, "a delete for an event that is not known: kept as a tombstone", "check whether the file of additions is missing", "CDC clearinghouse guide"},
 	AbsentFromSnapshot: {"ABSENT_FROM_SNAPSHOT", Warning, false, "the event is not in the registry's latest snapshot: it counts as deleted", "check with the registry whether the event was withdrawn", "dosebook"},
 	Revived:            {"REVIVED", Warning, false, "an event that was deleted was sent again and lives again", "nothing to do if this was meant", "CDC clearinghouse guide"},
+
+	CDCHeader:           {"FMT_002", Error, false, "the header names columns that CVRS has not", "take the columns out, or correct their names", "CDC validator FMT_002"},
+	CDCRequired:         {"REQD001", Error, false, "the field is empty, and required of vaccinations", "send the value, or the code for unknown where the field has one", "CDC validator REQD001; CVRS v2, requirements"},
+	CDCRequiredRefusal:  {"REQD002", Error, false, "the field is empty, and required of refusals", "send the value, or the code for unknown where the field has one", "CDC validator REQD002; CVRS v2, requirements"},
+	CDCRequiredMissed:   {"REQD003", Error, false, "the field is empty, and required of missed appointments", "send the value, or the code for unknown where the field has one", "CDC validator REQD003; CVRS v1, requirements"},
+	CDCMustNotRefusal:   {"DNTS002", Error, false, "the field holds a value, and must be empty in refusals", "leave the field empty, or set vax_refusal to NO if the dose was given", "CDC validator DNTS002; CVRS v2, requirements"},
+	CDCMustNotMissed:    {"DNTS003", Error, false, "the field holds a value, and must be empty in missed appointments", "leave the field empty, or set recip_missed_appt to NO", "CDC validator DNTS003; CVRS v1, requirements"},
+	CDCDate:             {"DATA001", Error, false, "the value is no date, or not in the form asked for: YYYY-MM-DD; birth and expiry may be YYYY-MM", "correct the date", "CDC validator DATA001; CVRS v2, data conventions 5"},
+	CDCDateForm:         {"DATA009", Error, false, "the date has the month first", "write dates as YYYY-MM-DD", "CDC validator DATA009; CVRS v2, data conventions 5"},
+	CDCPPRL:             {"DATA004", Error, false, "pprl_id goes with ext_type P, and with it alone", "send it in P extracts, leave it empty in others", "CDC validator DATA004; CVRS v2 field 3"},
+	CDCFormat:           {"DATA005", Error, false, "the value has not the form of the field: ids without blanks, names that don't begin with one, ZIPs of 5 or 5-4 digits, PINs of up to six letters and digits, ext_type D, P or I", "correct the value", "CDC validator DATA005"},
+	CDCRedacted:         {"DATA006", Error, false, "names and the street and city of residence must read Redacted, unless ext_type is I", "write Redacted, or set ext_type to I if you may send identified records", "CDC validator DATA006; CVRS v2 fields 5–7, 10–12"},
+	CDCValueSet:         {"DATA007", Error, false, "the value is not in the value set that CDC gives the field", "send a code of the value set", "CDC validator DATA007; CVRS v2 value sets"},
+	CDCLength:           {"DATA008", Error, false, "the value is longer than the field", "shorten it: 255 characters, pprl_id 100, ndc 50, vax_route 10, mvx 3", "CDC validator DATA008; clearinghouse field limits"},
+	CDCCountyOfHome:     {"BUSR001", Error, false, "the county of residence does not lie in the state", "correct county or state", "CDC validator BUSR001"},
+	CDCCountyOfSite:     {"BUSR002", Error, false, "the county of administration does not lie in the state", "correct county or state", "CDC validator BUSR002"},
+	CDCZIPOfHome:        {"BUSR003", Error, false, "the ZIP of residence does not lie in the state", "correct ZIP or state", "CDC validator BUSR003"},
+	CDCZIPOfSite:        {"BUSR004", Error, false, "the ZIP of administration does not lie in the state", "correct ZIP or state", "CDC validator BUSR004"},
+	CDCBornAfter:        {"BUSR005", Error, false, "recip_dob is after admin_date, or one of them is missing", "correct the dates", "CDC validator BUSR005"},
+	CDCRefusedAndMissed: {"BUSR006", Error, false, "vax_refusal and recip_missed_appt are both YES", "say which of the two it was", "CDC validator BUSR006"},
+	CDCHomeState:        {"BUSR007", Warning, false, "a ZIP of residence without the state", "send the state", "CDC validator BUSR007"},
+	CDCSiteState:        {"BUSR008", Warning, false, "a ZIP of administration without the state", "send the state", "CDC validator BUSR008"},
+	CDCHomeCounty:       {"BUSR009", Warning, false, "a ZIP of residence without the county", "send the county", "CDC validator BUSR009"},
+	CDCSiteCounty:       {"BUSR010", Warning, false, "a ZIP of administration without the county", "send the county", "CDC validator BUSR010"},
+	CDCBornLater:        {"BUSR011", Error, false, "recip_dob is in the future", "correct the birth date", "CDC validator BUSR011"},
+	CDCGivenLater:       {"BUSR012", Error, false, "admin_date is in the future", "correct the dose date", "CDC validator BUSR012"},
+	CDCEventTwice:       {"BUSR013", Error, false, "an earlier record of the file has the same vax_event_id", "give each event an id of its own; send corrections in files of updates", "CDC validator BUSR013; CVRS v2 field 1"},
+	TooManyRecords:      {"RECORDS", Warning, false, "the file holds more than 200,000 records", "go on in a file with the next number", "CVRS v2, extract file conventions 3"},
+	NameOdd:             {"FILE_NAME", Info, false, "the file's name is not yyyymmdd_NN_AAA.txt", "name it by the day reported, a number from 01 and your entity's code; the day and number put files in order", "CVRS v2, extract file conventions 2"},
+	Unreadable:          {"UNREADABLE", Error, false, "the file can't be read", "see what the system says about it, then try again", "dosebook"},
 }
 
 // Rule returns the declaration of the check.
