@@ -22,7 +22,7 @@ type payload struct {
 	w         *bufio.Writer
 	sha, edge hash.Hash // of all, and of the header with the rows of the last watermark
 	p         plan
-	header    string
+	header    []byte
 	line      []byte
 	n         int64
 	watermark string
@@ -35,10 +35,10 @@ func create(path string, p plan) (*payload, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &payload{f: f, p: p, sha: sha256.New(), edge: sha256.New(), header: strings.Join(p.header, "\t") + "\n"}
+	t := &payload{f: f, p: p, sha: sha256.New(), edge: sha256.New(), header: []byte(strings.Join(p.header, "\t") + "\n")}
 	t.w = bufio.NewWriterSize(io.MultiWriter(f.File, t.sha), 1<<18)
-	_, _ = io.WriteString(t.edge, t.header) // a hash has no errors
-	if _, err := t.w.WriteString(t.header); err != nil {
+	_, _ = t.edge.Write(t.header) // a hash has no errors
+	if _, err := t.w.Write(t.header); err != nil {
 		f.Abort()
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func (t *payload) mark(cols []*array.String, r int) {
 	case cols[t.p.watermark].Value(r) != t.watermark:
 		t.watermark = strings.Clone(cols[t.p.watermark].Value(r))
 		t.edge.Reset()
-		_, _ = io.WriteString(t.edge, t.header)
+		_, _ = t.edge.Write(t.header)
 	}
 }
 
