@@ -299,3 +299,18 @@ func TestFeedConfig(t *testing.T) {
 		}
 	}
 }
+
+// DESIGN §7: a run that is killed at any instant and run again ends as if it
+// had not been disturbed.
+func TestKilledRun(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, "")
+	for day := range 3 {
+		rows := make([]string, size(3000, 8000, 50_000))
+		for i := range rows {
+			rows[i] = row(fmt.Sprintf("%d-%d", day, i), nil)
+		}
+		b.put(t, fmt.Sprintf("2021030%d_01_CAA.txt", day+1), cvrsText(rows...))
+	}
+	killed(t, newData, size(3, 10, 40), "--config", b.config, "run", "cair2")
+}
