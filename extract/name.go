@@ -8,8 +8,8 @@ import (
 )
 
 // cvrsName is yyyymmdd_NN_AAA.txt, packed or not (CVRS v2, extract file
-// conventions 2).
-var cvrsName = regexp.MustCompile(`(?i)^(\d{8})_(\d{2})_([a-z0-9]{3})(\.(txt|tsv))?(\.(gz|zip))?$`)
+// conventions 2); registries name their HL7 and FHIR files in the same way.
+var cvrsName = regexp.MustCompile(`(?i)^(\d{8})_(\d{2})_([a-z0-9]{3})(\.(txt|tsv|hl7|ndjson))?(\.(gz|zip))?$`)
 
 // ParseName reads the name that CVRS gives its files, in any case. sourceTime
 // is the day reported, in UTC, plus NN seconds, so that files are in order of

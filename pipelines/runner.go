@@ -293,25 +293,36 @@ func (rep *Report) learn(effects []load.Effect) {
 }
 
 func (rep *Report) sum() {
-	t := &rep.Totals
-	t.Issues = map[string]int64{}
+	rep.Totals.Issues = map[string]int64{}
 	for _, p := range rep.Payloads {
-		t.Payloads++
+		one := Totals{Payloads: 1, Records: p.Records, Events: p.Events, Adds: p.Adds, Updates: p.Updates, Deletes: p.Deletes,
+			Unchanged: p.Unchanged, Rejects: p.Rejects, Issues: p.Issues}
 		if p.Duplicate {
-			t.Duplicates++
+			one.Duplicates = 1
 		}
 		if p.Error != "" {
-			t.Failed++
+			one.Failed = 1
 		}
-		t.Records += p.Records
-		t.Events += p.Events
-		t.Adds += p.Adds
-		t.Updates += p.Updates
-		t.Deletes += p.Deletes
-		t.Unchanged += p.Unchanged
-		t.Rejects += p.Rejects
-		for code, n := range p.Issues {
-			t.Issues[code] += n
-		}
+		rep.Totals.Add(one)
+	}
+}
+
+// Add adds the totals of another report.
+func (t *Totals) Add(o Totals) {
+	t.Payloads += o.Payloads
+	t.Duplicates += o.Duplicates
+	t.Failed += o.Failed
+	t.Records += o.Records
+	t.Events += o.Events
+	t.Adds += o.Adds
+	t.Updates += o.Updates
+	t.Deletes += o.Deletes
+	t.Unchanged += o.Unchanged
+	t.Rejects += o.Rejects
+	if t.Issues == nil {
+		t.Issues = map[string]int64{}
+	}
+	for code, n := range o.Issues {
+		t.Issues[code] += n
 	}
 }

@@ -68,14 +68,18 @@ type chain struct {
 	corrected bool // the current version, or the last one before the delete, is the update
 }
 
-// chainOf decides by the event's key alone what becomes of an event. Each
+// chainOf decides by the event's key, and whether its person is spared, what
+// becomes of an event. Each
 // reporting goes to a file of a later date than the one before, so that the
 // order of versions never hangs on the order of delivery.
-func (p *plan) chainOf(key uint64, registry, given int, historical bool) chain {
+func (p *plan) chainOf(who *person, key uint64, registry, given int, historical bool) chain {
 	r := rng(hash(p.world.seed, saltChain, key))
 	var c chain
 	day := given + lag(&r, historical)
 	x, t := share(r.next()>>32), p.world.defects
+	if p.world.spares(who) {
+		x = t.repeated
+	}
 	first := added
 	if x < t.unusable {
 		first = unusable
@@ -144,7 +148,7 @@ func (p *plan) knows(h *household, who *person, g *given, c copyOf, s step) bool
 	case updated:
 		return true
 	case deleted, revived:
-		return p.chainOf(reportKey(eventKey(who, g), c), h.reporter(who, c), g.day, p.world.historical(who, g, c)).corrected
+		return p.chainOf(who, reportKey(eventKey(who, g), c), h.reporter(who, c), g.day, p.world.historical(who, g, c)).corrected
 	}
 	return false
 }

@@ -153,7 +153,7 @@ func (e *export) stamp(r *record) string {
 	if !e.o.full {
 		return e.shared
 	}
-	c := e.plan.chainOf(r.key, r.registry, r.given.day, r.hearsay)
+	c := e.plan.chainOf(r.person, r.key, r.registry, r.given.day, r.hearsay)
 	return stampOf(e.cal, e.plan.slots[c.steps[c.n-1].slot].date)
 }
 

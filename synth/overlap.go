@@ -28,6 +28,7 @@ type Overlap struct {
 	JunkPhone    float64 // persons whose phone is one and the same placeholder
 	NameSakes    float64 // households whose first member has the name and birth date of another household's
 	Crosswalk    float64 // persons known to two registries whose ids are listed in crosswalk.csv
+	Spared       bool    // no defect meets what is reported of persons known to two registries: both say the same
 }
 
 // DefaultOverlap is two registries with a common border: 15 in 100 persons
@@ -51,13 +52,13 @@ func (o Overlap) check(registries int) error {
 
 // overlap is Overlap as thresholds.
 type overlap struct {
-	on, rekeyed bool
+	on, rekeyed, spared bool
 
 	share, historical, dateOff, typos, formats, moved, sameRegistry, twins, junkPhone, nameSakes, crosswalk share
 }
 
 func newOverlap(o Overlap) overlap {
-	return overlap{on: o != Overlap{}, rekeyed: o.Rekeyed, share: shareOf(o.Share), historical: shareOf(o.Historical), dateOff: shareOf(o.DateOff),
+	return overlap{on: o != Overlap{}, rekeyed: o.Rekeyed, spared: o.Spared, share: shareOf(o.Share), historical: shareOf(o.Historical), dateOff: shareOf(o.DateOff),
 		typos: shareOf(o.Typos), formats: shareOf(o.Formats), moved: shareOf(o.Moved), sameRegistry: shareOf(o.SameRegistry),
 		twins: shareOf(o.Twins), junkPhone: shareOf(o.JunkPhone), nameSakes: shareOf(o.NameSakes), crosswalk: shareOf(o.Crosswalk)}
 }
@@ -86,6 +87,9 @@ const (
 func (w *world) draws(s share, of, key uint64) bool {
 	return s > 0 && share(hash(w.seed, saltOverlap+of, key)>>32) < s
 }
+
+// spares says whether no defect meets the person's reports.
+func (w *world) spares(p *person) bool { return w.overlap.spared && p.ties.other != none }
 
 // copyOf says which registry's report of an event it is.
 type copyOf uint8
@@ -233,6 +237,6 @@ func (p *plan) reports(f *family, member int, out []report) []report {
 
 func (p *plan) report1(f *family, who *person, g *given, c copyOf) report {
 	r := report{given: g, copy: c, registry: f.reporter(who, c), historical: p.world.historical(who, g, c)}
-	r.chain = p.chainOf(reportKey(eventKey(who, g), c), r.registry, g.day, r.historical)
+	r.chain = p.chainOf(who, reportKey(eventKey(who, g), c), r.registry, g.day, r.historical)
 	return r
 }

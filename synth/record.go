@@ -124,7 +124,7 @@ func (w *world) record(h *household, p *person, g *given, c copyOf, s step, corr
 		id: p.identity(g, c), lot: w.lot(g), hearsay: w.historical(p, g, c), noLot: g.site < 0, odd: hash(w.seed, saltSoft, key)}
 	w.number(&r, h, c)
 	draw := rng(r.odd)
-	if share(draw.next()>>32) < w.defects.soft {
+	if share(draw.next()>>32) < w.defects.soft && !w.spares(p) {
 		r.flaw = flaw(draw.weighted(flawWeights[:], 100))
 	}
 	if s == unusable {
