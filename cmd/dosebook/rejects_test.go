@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"hash/fnv"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -44,16 +45,19 @@ func (d data) content(t *testing.T) map[string][]string {
 }
 
 // spoil copies files of CVRS and breaks share of their rows so that they are
-// refused; it returns the copies and how many it broke.
+// refused; it returns the copies and how many it broke. Known bytes that come
+// again are broken alike.
 func spoil(t *testing.T, files []arrival, share float64) (out []arrival, broken int) {
 	t.Helper()
-	rnd := rand.New(rand.NewPCG(3, 5))
 	date, cvx, ndc := slices.Index(header(), "admin_date"), slices.Index(header(), "cvx"), slices.Index(header(), "ndc")
 	for _, f := range files {
 		text, err := os.ReadFile(f.path)
 		if err != nil {
 			t.Fatal(err)
 		}
+		sum := fnv.New64a()
+		sum.Write(text)
+		rnd := rand.New(rand.NewPCG(3, sum.Sum64()))
 		lines := strings.SplitAfter(string(text), "\n")
 		for k := range lines[1:] {
 			cells := strings.Split(lines[k+1], "\t")
