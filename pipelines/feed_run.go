@@ -97,9 +97,10 @@ func plain(err error) string {
 		for trimmed := true; trimmed; {
 			trimmed = false
 			for _, kind := range []error{dose.ErrInvalid, dose.ErrDenied, dose.ErrUpstream, dose.ErrHeld, dose.ErrRejects, dose.ErrLocked} {
-				var cut bool
-				lines[i], cut = strings.CutSuffix(lines[i], ": "+kind.Error())
-				trimmed = trimmed || cut
+				said, cut := strings.CutSuffix(lines[i], " "+kind.Error())
+				if cut && strings.ContainsAny(said[max(0, len(said)-1):], ":?") { // not a sentence that ends in "denied"
+					lines[i], trimmed = strings.TrimSuffix(said, ":"), true
+				}
 			}
 		}
 	}

@@ -400,3 +400,19 @@ func TestExpect(t *testing.T) {
 		}
 	}
 }
+
+func TestPlain(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{nil, ""},
+		{errors.Join(fmt.Errorf("a: %w: %w", dose.ErrDenied, dose.ErrHeld), errors.New("access denied")), "a; access denied"},
+		{fmt.Errorf("is it mounted? %w", dose.ErrUpstream), "is it mounted?"},
+		{dose.ErrHeld, "held"},
+	} {
+		if got := plain(c.err); got != c.want {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
+}

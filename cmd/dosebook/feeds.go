@@ -71,7 +71,7 @@ func summary(all []pipelines.FeedStatus) string {
 		n[s.State]++
 	}
 	if n["ok"] == len(all) {
-		return fmt.Sprintf("All %d feeds are ok.", len(all))
+		return fmt.Sprintf("All is well: %d ok.", len(all))
 	}
 	var parts []string
 	for _, state := range []string{"failing", "held", "late", "new", "ok"} {
@@ -79,7 +79,7 @@ func summary(all []pipelines.FeedStatus) string {
 			parts = append(parts, fmt.Sprintf("%d %s", n[state], state))
 		}
 	}
-	return fmt.Sprintf("%d feeds: %s.", len(all), strings.Join(parts, ", "))
+	return "Feeds: " + strings.Join(parts, ", ") + "."
 }
 
 // age is a span for people.

@@ -102,7 +102,7 @@ func TestFeedRuns(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	text := b.ok(t, "--config", b.config, "feeds")
-	if !strings.Contains(text, "All 1 feeds are ok.") || !strings.Contains(text, "02:30 P") {
+	if !strings.Contains(text, "All is well: 1 ok.") || !strings.Contains(text, "02:30 P") {
 		t.Errorf("feeds says %s", text)
 	}
 	b.exits(t, 4, "--config", b.config, "run", "none")
