@@ -84,6 +84,7 @@ const (
 
 	// Those of CDC's validator, for dosebook validate: what it calls errors.
 	CDCHeader
+	CDCByteOrderMark
 	CDCRequired // three: vaccination, refusal, missed appointment
 	CDCRequiredRefusal
 	CDCRequiredMissed
@@ -196,6 +197,7 @@ var rules = [numChecks]Rule{
 	Revived:            {"REVIVED", Warning, false, "an event that was deleted was sent again and lives again", "nothing to do if this was meant", "CDC clearinghouse guide"},
 
 	CDCHeader:           {"FMT_002", Error, false, "the header names columns that CVRS has not", "take the columns out, or correct their names", "CDC validator FMT_002"},
+	CDCByteOrderMark:    {"FMT_005", Warning, false, "the file begins with a byte order mark", "export it as UTF-8 without one", "CDC validator FMT_005, which calls it an error"},
 	CDCRequired:         {"REQD001", Error, false, "the field is empty, and required of vaccinations", "send the value, or the code for unknown where the field has one", "CDC validator REQD001; CVRS v2, requirements"},
 	CDCRequiredRefusal:  {"REQD002", Error, false, "the field is empty, and required of refusals", "send the value, or the code for unknown where the field has one", "CDC validator REQD002; CVRS v2, requirements"},
 	CDCRequiredMissed:   {"REQD003", Error, false, "the field is empty, and required of missed appointments", "send the value, or the code for unknown where the field has one", "CDC validator REQD003; CVRS v1, requirements"},

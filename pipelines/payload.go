@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/dosebook/dosebook/dose"
 	"github.com/dosebook/dosebook/extract"
@@ -155,75 +154,12 @@ type mapped struct {
 }
 
 // line runs reader → decode and map on all workers → sink, in the order of the
-// payload. At most two blocks a worker are in flight, so memory is bounded by
-// the block.
+// payload.
 func (r *Runner) line(ctx context.Context, reader extract.Reader, mapper func() *transform.Mapper, sink func(*mapped) error) error {
-	type job struct {
-		block extract.Block
-		out   chan *mapped
-	}
-	g, ctx := errgroup.WithContext(ctx)
-	workers := max(1, r.Workers)
-	jobs, order := make(chan job), make(chan chan *mapped, workers)
-	g.Go(func() error {
-		defer close(jobs)
-		defer close(order)
-		for {
-			b, err := reader.Next()
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			j := job{b, make(chan *mapped, 1)}
-			for _, send := range []func() bool{
-				func() bool { return sent(ctx, order, j.out) },
-				func() bool { return sent(ctx, jobs, j) },
-			} {
-				if !send() {
-					return ctx.Err()
-				}
-			}
-		}
-	})
-	for range workers {
-		g.Go(func() error {
-			m := mapper()
-			for j := range jobs {
-				out, err := decode(j.block, m)
-				if err != nil {
-					return err
-				}
-				j.out <- out
-			}
-			return nil
-		})
-	}
-	g.Go(func() error {
-		for out := range order {
-			select {
-			case m := <-out:
-				if err := sink(m); err != nil {
-					return err
-				}
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-		return nil
-	})
-	return g.Wait()
-}
-
-// sent sends v unless the context ends first.
-func sent[T any](ctx context.Context, c chan<- T, v T) bool {
-	select {
-	case c <- v:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return Ordered(ctx, reader, r.Workers, func() func(extract.Block) (*mapped, error) {
+		m := mapper()
+		return func(b extract.Block) (*mapped, error) { return decode(b, m) }
+	}, sink)
 }
 
 // decode takes one block through the decoder and the mapper, and joins what

@@ -72,7 +72,7 @@ EXIT STATUS
 	_ = f.MarkHidden("cpuprofile") // for developers: see bench/README.md
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(demoCommand(e), ingestCommand(e), runCommand(e), feedsCommand(e), releaseCommand(e), serveCommand(e), sqlCommand(e),
-		accessCommand(e), ackCommand(e), auditCommand(e), explainCommand(e), reviewCommand(e), verifyCommand(e), reconcileCommand(e), synthCommand(e), warehouseCommand(e), configCommand(e))
+		accessCommand(e), ackCommand(e), auditCommand(e), explainCommand(e), reviewCommand(e), verifyCommand(e), reconcileCommand(e), synthCommand(e), validateCommand(e), warehouseCommand(e), configCommand(e))
 	root.AddCommand(rejectsCommand(e), sendersCommand(e))
 	usageErrors(root)
 	return root

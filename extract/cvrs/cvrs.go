@@ -37,6 +37,7 @@ const (
 type Decoder struct {
 	BlockSize int              // bytes of text in a block; 0 for the default
 	Mem       memory.Allocator // of the rows; nil for Go's
+	AnyHeader bool             // read what a faulty header leaves, for a validator; see Headed
 
 	texts   sync.Pool // *[]byte, the text of a block
 	workers sync.Pool // *worker
@@ -46,6 +47,7 @@ var (
 	_ extract.Decoder = (*Decoder)(nil)
 	_ extract.Reader  = (*reader)(nil)
 	_ extract.Block   = (*block)(nil)
+	_ Headed          = (*reader)(nil)
 )
 
 // Open reads the header. An error of kind dose.ErrInvalid is an
@@ -61,9 +63,28 @@ func (d *Decoder) Open(src io.Reader, name string) (extract.Reader, error) {
 		return nil, err
 	}
 	if r.lay, err = parseHeader(head, name, r.line-1); err != nil {
-		return nil, err
+		if r.fault, _ = err.(*extract.Fault); r.fault == nil || !d.AnyHeader {
+			return nil, err
+		}
 	}
 	return r, nil
+}
+
+// Headed is what readers of this package can do besides.
+type Headed interface {
+	// HeaderFault is what is wrong with the header of a payload that was opened
+	// all the same (Decoder.AnyHeader): columns that it lacks are empty in all
+	// rows, of one that it names twice the first is read. nil for a good one.
+	HeaderFault() *extract.Fault
+	// FirstVersion tells whether the header has columns that only version 1 had.
+	FirstVersion() bool
+}
+
+func (r *reader) HeaderFault() *extract.Fault { return r.fault }
+
+func (r *reader) FirstVersion() bool {
+	at := dose.Index(r.lay.cols)
+	return r.lay.at[at["recip_missed_appt"]] >= 0 || r.lay.at[at["vax_prov_suffix"]] >= 0
 }
 
 func (d *Decoder) mem() memory.Allocator {

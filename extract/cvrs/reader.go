@@ -13,16 +13,17 @@ import (
 // the last line end and counts lines: the work is Decode's, which may run on
 // other goroutines.
 type reader struct {
-	d    *Decoder
-	src  io.Reader
-	name string
-	size int
-	lay  *layout
-	tail []byte // read, and not yet handed out
-	line int64  // number of the next line
-	done bool   // src has ended
-	any  bool   // a block was handed out
-	err  error
+	d     *Decoder
+	src   io.Reader
+	name  string
+	size  int
+	lay   *layout
+	fault *extract.Fault // of the header, where it is read all the same
+	tail  []byte         // read, and not yet handed out
+	line  int64          // number of the next line
+	done  bool           // src has ended
+	any   bool           // a block was handed out
+	err   error
 }
 
 // header returns the first line that is not blank, without its line end, and
