@@ -30,7 +30,7 @@ One row per reported event in its current version, deletes left out. The key is 
 	writePlaces(&w)
 	writeVaccines(&w)
 	writeCodes(&w)
-	writeChecks(&w)
+	w.WriteString("\n## Checks\n\n[CHECKS.md](CHECKS.md) lists them, with what to do and how to set their levels.\n")
 	return w.String()
 }
 
@@ -122,17 +122,5 @@ func writeCodes(w *strings.Builder) {
 			w.WriteString("`" + c.Code + "` " + c.Name)
 		}
 		w.WriteString("\n")
-	}
-}
-
-func writeChecks(w *strings.Builder) {
-	w.WriteString("\n## Checks\n\nA reject keeps the row out; everything else is an issue on a row that loads.\n\n| code | level | effect | says | what to do | source |\n|--|--|--|--|--|--|\n")
-	for _, c := range Checks() {
-		r := c.Rule()
-		effect := "issue"
-		if r.Rejects {
-			effect = "reject"
-		}
-		row(w, "`"+r.Code+"`", r.Severity.String(), effect, r.Says, r.Remedy, r.Source)
 	}
 }

@@ -52,7 +52,7 @@ func issueBatch(issues []dose.Issue, base int64) arrow.RecordBatch {
 		row.Append(base + int64(i.Row))
 		line.Append(i.Line)
 		appendText(code, rule.Code)
-		appendText(severity, rule.Severity.String())
+		appendText(severity, i.Severity().String())
 		if i.Field == dose.NoField {
 			field.AppendNull()
 		} else {
@@ -70,7 +70,7 @@ func rejectBatch(rejects []dose.Reject) arrow.RecordBatch {
 		rule := r.Check.Rule()
 		line.Append(r.Line)
 		record.Append(text(r.Record))
-		for i, s := range []string{r.Field, rule.Code, rule.Says, rule.Remedy} {
+		for i, s := range []string{r.Field, rule.Code, r.Message(), rule.Remedy} {
 			appendText(dictionary(b, 2+i), s)
 		}
 		if r.Sender == "" {
