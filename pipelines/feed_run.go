@@ -182,6 +182,9 @@ func (f *Feeds) loadAll(ctx context.Context, feed *Feed, o *Outcome, got extract
 	if err := f.step(ctx, o, "load"); err != nil {
 		return nil, err
 	}
+	if feed.Format == Published {
+		return f.keepPublished(feed, got)
+	}
 	reqs := make([]Request, len(got.Payloads))
 	for i, p := range got.Payloads {
 		reqs[i] = feed.request(p)

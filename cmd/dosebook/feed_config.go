@@ -139,7 +139,7 @@ func (e *env) feed(c feedConfig, sources bool) (f pipelines.Feed, err error) {
 	if c.Limits.Rejects != nil {
 		f.Limit = *c.Limits.Rejects
 	}
-	if f.Format != "auto" {
+	if f.Format != "auto" && f.Format != pipelines.Published {
 		_, err := decoder(f.Format)
 		errs = append(errs, err)
 	}
