@@ -98,7 +98,6 @@ var (
 	actionSet     = codeSet("Action", "HL7 0206", "A", "Add", "U", "Update", "D", "Delete")
 	protectionSet = codeSet("Protection", "HL7 PD1-12", "Y", "Locked: not to be shared", "N", "May be shared")
 
-	mvxSet   = tableSet("mvx", "Manufacturer", "CDC MVX table, December 2025")
 	stateSet = tableSet("states", "State", "CVRS v2 fields 14, 41 (USPS)")
 )
 
@@ -117,7 +116,7 @@ func Codes(column string) (*CodeSet, bool) {
 	case "recip_ethnicity":
 		return ethnicitySet, true
 	case "mvx":
-		return mvxSet(), true
+		return Builtin().MVX(), true
 	case "vax_admin_site":
 		return siteSet, true
 	case "vax_route":

@@ -19,6 +19,10 @@ func table(name string, columns int) [][]string {
 	if err != nil {
 		return nil
 	}
+	return splitTable(text, columns)
+}
+
+func splitTable(text []byte, columns int) [][]string {
 	var rows [][]string
 	for line := range strings.Lines(string(text)) {
 		if line[0] == '#' {

@@ -1,10 +1,6 @@
 package dose
 
-import (
-	"slices"
-	"strings"
-	"sync"
-)
+import "strings"
 
 // Vaccine is one CVX code.
 type Vaccine struct {
@@ -18,6 +14,10 @@ type Vaccine struct {
 	MinMonths    int    // usual age from …
 	MaxMonths    int    // … to; 0 when open
 	CountsUS     bool   // counts toward immunity in the US (CDC's CVX notes)
+
+	// As CDC lists it.
+	Short, Status, Updated, Group string // Group holds several, joined by "; "
+	NonVaccine                    bool
 }
 
 // Product is one NDC: a unit of use or a unit of sale.
@@ -26,6 +26,7 @@ type Product struct {
 	CVX                 int
 	From, To            string // marketed, ISO dates; To empty when still listed
 	UnitOfUse           bool
+	Use                 string // of a unit of sale: the NDC of its unit of use
 }
 
 var makers = map[string]string{
@@ -33,69 +34,27 @@ var makers = map[string]string{
 	"BBI": "Bharat", "SNV": "Sinovac", "SPH": "Sinopharm", "CAN": "CanSino", "MDO": "Medicago", "VAL": "Valneva",
 }
 
-var vaccines = sync.OnceValue(func() map[int]Vaccine {
-	at := make(map[int]Vaccine)
-	for _, r := range table("cvx_other", 2) {
-		cvx := number(r[0])
-		at[cvx] = Vaccine{CVX: cvx, Name: r[1], Class: "other"}
-	}
-	for _, r := range table("vaccines", 9) {
-		cvx := number(r[0])
-		at[cvx] = Vaccine{CVX: cvx, Name: r[1], Manufacturer: makers[r[2]], MVX: r[2], Class: r[3], COVID: true,
-			From: r[4], To: r[5], MinMonths: number(r[6]), MaxMonths: number(r[7]), CountsUS: r[8] == "yes"}
-	}
-	return at
-})
+// VaccineByCVX returns the vaccine with that code, by the built-in tables.
+func VaccineByCVX(cvx int) (Vaccine, bool) { return Builtin().Vaccine(cvx) }
 
-var products = sync.OnceValue(func() map[string]Product {
-	at := make(map[string]Product)
-	for _, r := range table("products", 7) {
-		at[r[0]] = Product{NDC: r[0], TradeName: r[1], MVX: r[2], CVX: number(r[3]), From: r[4], To: r[5], UnitOfUse: r[6] == "use"}
-	}
-	return at
-})
+// Vaccines returns all CVX codes of the built-in tables, by code.
+func Vaccines() []Vaccine { return Builtin().Vaccines() }
 
-// VaccineByCVX returns the vaccine with that code.
-func VaccineByCVX(cvx int) (Vaccine, bool) {
-	v, ok := vaccines()[cvx]
-	return v, ok
-}
+// Products returns all COVID-19 products of the built-in tables, by NDC.
+func Products() []Product { return Builtin().Products() }
 
-// Vaccines returns all CVX codes that are known, by code.
-func Vaccines() []Vaccine {
-	var out []Vaccine
-	for _, v := range vaccines() {
-		out = append(out, v)
-	}
-	slices.SortFunc(out, func(a, b Vaccine) int { return a.CVX - b.CVX })
-	return out
-}
+// ProductByNDC returns the COVID-19 product of an NDC in any spelling, by the
+// built-in tables.
+func ProductByNDC(ndc string) (Product, bool) { return Builtin().Product(ndc) }
 
-// Products returns all known COVID-19 products, by NDC.
-func Products() []Product {
-	var out []Product
-	for _, p := range products() {
-		out = append(out, p)
-	}
-	slices.SortFunc(out, func(a, b Product) int { return strings.Compare(a.NDC, b.NDC) })
-	return out
-}
-
-// ProductByNDC returns the COVID-19 product of an NDC in any spelling.
-func ProductByNDC(ndc string) (Product, bool) {
-	n, ok := NormalizeNDC(ndc)
-	if !ok {
-		return Product{}, false
-	}
-	p, ok := products()[n]
-	return p, ok
-}
+// NormalizeNDC is CodeTables.NormalizeNDC by the built-in tables.
+func NormalizeNDC(s string) (string, bool) { return Builtin().NormalizeNDC(s) }
 
 // NormalizeNDC returns the NDC as 11 digits, dashed 5-4-2. It takes dashed
 // NDCs of 4-4-2, 5-3-2, 5-4-1 and 5-4-2 and 11 bare digits; 10 bare digits
 // don't say which part lost its zero, so they are taken only when exactly
 // one way of padding gives a known product (domain: CDC NDC crosswalk).
-func NormalizeNDC(s string) (string, bool) {
+func (t *CodeTables) NormalizeNDC(s string) (string, bool) {
 	s = strings.TrimSpace(s)
 	if parts := strings.Split(s, "-"); len(parts) == 3 {
 		return padNDC(parts[0], parts[1], parts[2])
@@ -106,7 +65,7 @@ func NormalizeNDC(s string) (string, bool) {
 	case len(s) == 11:
 		return padNDC(s[:5], s[5:9], s[9:])
 	case len(s) == 10:
-		return guessNDC(s)
+		return t.guessNDC(s)
 	}
 	return "", false
 }
@@ -123,11 +82,11 @@ func padNDC(labeler, product, pack string) (string, bool) {
 	return zero(labeler, 5) + "-" + zero(product, 4) + "-" + zero(pack, 2), true
 }
 
-func guessNDC(s string) (string, bool) {
+func (t *CodeTables) guessNDC(s string) (string, bool) {
 	found := ""
 	for _, cut := range [3][2]int{{4, 8}, {5, 8}, {5, 9}} {
 		n, _ := padNDC(s[:cut[0]], s[cut[0]:cut[1]], s[cut[1]:])
-		if _, ok := products()[n]; ok {
+		if _, ok := t.products[n]; ok {
 			if found != "" {
 				return "", false
 			}
@@ -148,18 +107,23 @@ const (
 // unspecified, placeholder or other. Seasonal vaccines keep their CVX over
 // the years: the NDC tells the season when it is one of that CVX, else the
 // date does (days since 1970-01-01).
-func VaccineType(cvx int, ndc string, adminDate int32) string {
-	v, ok := VaccineByCVX(cvx)
+func (t *CodeTables) VaccineType(cvx int, ndc string, adminDate int32) string {
+	v, ok := t.vaccines[cvx]
 	if !ok {
 		return "other"
 	}
 	if v.Class != "seasonal" {
 		return v.Class
 	}
-	if p, ok := ProductByNDC(ndc); ok && p.CVX == cvx {
+	if p, ok := t.Product(ndc); ok && p.CVX == cvx {
 		return seasonOf(p.From)
 	}
 	return SeasonOn(adminDate)
+}
+
+// VaccineType is CodeTables.VaccineType by the built-in tables.
+func VaccineType(cvx int, ndc string, adminDate int32) string {
+	return Builtin().VaccineType(cvx, ndc, adminDate)
 }
 
 // SeasonOn returns the season whose formula was marketed on that day.
