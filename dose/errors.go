@@ -12,6 +12,7 @@ var (
 	ErrDenied      = errors.New("denied")
 	ErrUnknownUser = errors.New("not signed in")
 	ErrNotFound    = errors.New("not found")
+	ErrGone        = errors.New("gone")
 	ErrLocked      = errors.New("locked")
 	ErrHeld        = errors.New("held")
 	ErrUpstream    = errors.New("upstream failed")
@@ -28,6 +29,7 @@ var kinds = []struct {
 	{ErrUnknownUser, http.StatusUnauthorized, 3},
 	{ErrDenied, http.StatusForbidden, 3},
 	{ErrNotFound, http.StatusNotFound, 4},
+	{ErrGone, http.StatusGone, 4},
 	{ErrLocked, http.StatusConflict, 5},
 	{ErrHeld, http.StatusConflict, 5},
 	{ErrUpstream, http.StatusBadGateway, 6},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,7 +19,7 @@ import (
 )
 
 // schemaVersion counts the shapes a release's files have had.
-const schemaVersion = 2
+const schemaVersion = 3
 
 // Warehouse is what a build needs: the position it stands at, and results of
 // queries as Parquet. Builds call Position first, then Prepare, Export, Rest,
@@ -50,12 +49,16 @@ type Options struct {
 	Workers  int // goroutines; the files do not depend on it
 	Rows     int // rows held for all county files together; bounds memory
 	Progress func(done, total int64)
+	Key      *Signer // signs the manifests and the gate's record; nil: unsigned
+	Judge    Judge
 }
 
-// Build makes the release of the warehouse's ledger position, and makes it the
-// latest unless that is a newer position's. segments are all segments up to there, in ledger order, with the
-// source time that counts. A release that is there already is returned as it
-// is. The caller holds the lease.
+// Build makes the release of the warehouse's ledger position, asks the gate,
+// and makes it the latest if that says ready, unless the latest is of a newer
+// position. segments are all segments up to there, in ledger order, with the
+// source time that counts. A release that is there already stays as it is,
+// and is asked again while it is held; one that failed is made anew. The
+// caller holds the lease.
 func Build(ctx context.Context, store Store, lake load.Lake, w Warehouse, segments []Segment, o Options) (_ *Manifest, err error) {
 	defer dose.Wrap(&err, "build release")
 	seq, err := w.Position(ctx)
@@ -69,9 +72,12 @@ func Build(ctx context.Context, store Store, lake load.Lake, w Warehouse, segmen
 	if err := durable.Sweep(store.Dir); err != nil {
 		return nil, err
 	}
+	if err := store.clear(id); err != nil {
+		return nil, err
+	}
 	if m, err := store.Manifest(id); err == nil {
-		return m, store.advance(m)
-	} else if !errors.Is(err, dose.ErrNotFound) {
+		return m, store.judge(ctx, w, m, segments, o)
+	} else if !errors.Is(err, dose.ErrNotFound) && !errors.Is(err, dose.ErrGone) {
 		return nil, err
 	}
 	folder, err := durable.MkdirPart(filepath.Join(store.Dir, id))
@@ -80,33 +86,17 @@ func Build(ctx context.Context, store Store, lake load.Lake, w Warehouse, segmen
 	}
 	defer folder.Abort()
 	b := builder{dir: folder.Dir, lake: lake, warehouse: w, segments: segments, options: o}
-	m := &Manifest{ID: id, LedgerSeq: seq, Schema: schemaVersion, Status: Ready}
+	m := &Manifest{ID: id, LedgerSeq: seq, Schema: schemaVersion, Feeds: feedsOf(segments)}
 	if m.Files, err = b.build(ctx, m); err != nil {
 		return nil, err
 	}
-	if _, err := writeManifest(folder.Dir, "", m); err != nil {
+	if _, err := writeManifest(folder.Dir, "", m, o.Key); err != nil {
 		return nil, err
 	}
 	if err := folder.Commit(); err != nil {
 		return nil, err
 	}
-	return m, store.advance(m)
-}
-
-// advance makes a release the latest, unless the latest is of a newer ledger
-// position: who looks back with --as-of must not send the counties back.
-func (s Store) advance(m *Manifest) error {
-	now, err := s.Latest()
-	if err == nil {
-		var latest *Manifest
-		if latest, err = s.Manifest(now); err == nil && latest.LedgerSeq > m.LedgerSeq {
-			return nil
-		}
-	}
-	if err != nil && !errors.Is(err, dose.ErrNotFound) {
-		return err
-	}
-	return s.Promote(m.ID)
+	return m, store.judge(ctx, w, m, segments, o)
 }
 
 // identify names a release by its ledger position and all that it is made of.
@@ -117,14 +107,6 @@ func identify(seq int64, segments []Segment) string {
 		fmt.Fprintln(h, s.Seq, s.Registry, s.Segment, s.SHA256, s.SourceTime)
 	}
 	return fmt.Sprintf("%06d-%s", seq, hex.EncodeToString(h.Sum(nil))[:8])
-}
-
-// Promote makes a release the latest, by one rename.
-func (s Store) Promote(id string) error {
-	if now, err := s.Latest(); err == nil && now == id {
-		return nil
-	}
-	return durable.WriteFile(filepath.Join(s.Dir, "latest"), []byte(id))
 }
 
 type builder struct {
@@ -165,7 +147,7 @@ func (b *builder) build(ctx context.Context, m *Manifest) ([]File, error) {
 	for i, p := range dose.Places() {
 		pm := *m
 		pm.Place, pm.Files = string(p), places[i]
-		f, err := writeManifest(b.dir, "counties/"+string(p)+"/", &pm)
+		f, err := writeManifest(b.dir, "counties/"+string(p)+"/", &pm, b.options.Key)
 		if err != nil {
 			return nil, err
 		}
@@ -306,17 +288,4 @@ func describe(dir, name string) (File, error) {
 	sum := sha256.New()
 	n, err := io.Copy(sum, io.NewSectionReader(f, 0, 1<<62))
 	return File{Path: name, Bytes: n, SHA256: hex.EncodeToString(sum.Sum(nil)), Rows: p.NumRows()}, err
-}
-
-// writeManifest writes a manifest into the folder, at sub, and returns its
-// entry for the root manifest.
-func writeManifest(dir, sub string, m *Manifest) (File, error) {
-	b, err := json.MarshalIndent(m, "", " ")
-	if err != nil {
-		return File{}, err
-	}
-	b = append(b, '\n')
-	sum := sha256.Sum256(b)
-	f := File{Path: sub + "manifest.json", Bytes: int64(len(b)), SHA256: hex.EncodeToString(sum[:])}
-	return f, durable.WriteFile(filepath.Join(dir, filepath.FromSlash(sub), "manifest.json"), b)
 }

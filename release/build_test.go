@@ -120,6 +120,9 @@ func (b *book) stands(t *testing.T, latest string, others ...string) {
 		t.Fatal(err)
 	}
 	want := append(others, latest, "latest")
+	for _, id := range append(slices.Clone(others), latest) {
+		want = append(want, id+".gate.json")
+	}
 	slices.Sort(want)
 	var names []string
 	for _, e := range entries {
@@ -206,12 +209,15 @@ func TestVerify(t *testing.T) {
 func TestManifests(t *testing.T) {
 	b := small(t)
 	m, root := b.build(t, release.Options{})
-	listed := map[string]bool{"manifest.json": true}
+	listed := map[string]bool{"manifest.json": true, "SHA256SUMS": true}
 	for _, f := range m.Files {
 		if listed[f.Path] {
 			t.Errorf("%s is listed twice", f.Path)
 		}
 		listed[f.Path] = true
+		if sub, ok := strings.CutSuffix(f.Path, "manifest.json"); ok {
+			listed[sub+"SHA256SUMS"] = true
+		}
 	}
 	for path := range tree(t, root) {
 		if !listed[path] {

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,16 +30,28 @@ type File struct {
 	Rows   int64  `json:"rows"`
 }
 
+// Feed is what a release holds of one registry, and how fresh it is.
+type Feed struct {
+	Registry string `json:"registry"`
+	Newest   string `json:"newest"` // the latest source time, RFC 3339
+	LastSeq  int64  `json:"last_seq"`
+	Payloads int64  `json:"payloads"`
+	Records  int64  `json:"records"`
+	Rejects  int64  `json:"rejects"`
+}
+
 // Manifest is manifest.json. The root manifest lists every file of the
 // release, the places' manifests included; the manifest of a place lists that
-// place's files. It holds no time of building: the same ledger position gives
-// the same bytes.
+// place's files. It holds no time of building and no judgement of the gate:
+// the same ledger position gives the same bytes (ADR 0011). Status is told
+// where a manifest is printed, and read from the gate's record.
 type Manifest struct {
 	ID        string `json:"id"`
 	LedgerSeq int64  `json:"ledger_seq"`
 	Schema    int    `json:"schema"`          // version of the columns
 	Place     string `json:"place,omitempty"` // county or jurisdiction; empty in the root
-	Status    string `json:"status"`
+	Status    string `json:"status,omitempty"`
+	Feeds     []Feed `json:"feeds,omitempty"`
 	Files     []File `json:"files"`
 }
 
@@ -56,6 +69,8 @@ func (m *Manifest) File(path string) (File, bool) {
 //	releases/<id>/manifest.json
 //	releases/<id>/county_day.parquet, county_demographic_day.parquet, segment.parquet, reject.parquet
 //	releases/<id>/counties/<place>/{dose_event,dose,recipient}.parquet, manifest.json
+//	releases/<id>/…/manifest.json.sig, SHA256SUMS     beside each manifest
+//	releases/<id>.gate.json     what the gate and the stewards decided
 //	releases/latest     the id of the newest approved release
 //
 // Everything under an id is immutable. Readers need no lock.
@@ -75,7 +90,7 @@ func (s Store) Latest() (string, error) {
 	return string(b), nil
 }
 
-// List returns the ids of all releases, oldest first.
+// List returns the ids of all releases that are there, oldest first.
 func (s Store) List() ([]string, error) {
 	entries, err := os.ReadDir(s.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -86,9 +101,13 @@ func (s Store) List() ([]string, error) {
 	}
 	var ids []string
 	for _, e := range entries {
-		if e.IsDir() && idForm.MatchString(e.Name()) {
-			ids = append(ids, e.Name())
+		if !e.IsDir() || !idForm.MatchString(e.Name()) {
+			continue
 		}
+		if g, err := s.Gate(e.Name()); err == nil && g.Pruned != nil {
+			continue // its removal was cut short; the next one ends it
+		}
+		ids = append(ids, e.Name())
 	}
 	return ids, nil
 }
@@ -116,6 +135,13 @@ func (s Store) read(id string, name ...string) (*Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
+	g, err := s.Gate(id)
+	if err != nil && !errors.Is(err, dose.ErrNotFound) {
+		return nil, err
+	}
+	if g != nil && g.Pruned != nil {
+		return nil, g.gone()
+	}
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("release %s has no %s: %w", id, filepath.Join(name...), dose.ErrNotFound)
@@ -127,6 +153,7 @@ func (s Store) read(id string, name ...string) (*Manifest, error) {
 	if err := json.Unmarshal(b, &m); err != nil {
 		return nil, fmt.Errorf("manifest of %s is damaged: %w", id, err)
 	}
+	m.Status = cmp.Or(g.status(), m.Status, Held)
 	return &m, nil
 }
 
