@@ -125,7 +125,7 @@ func dated(shorter ...int) func(string) dose.Check {
 		switch {
 		case ok && realDate(s):
 			return cdcFine
-		case monthFirst(s):
+		case slashed(s):
 			return dose.CDCDateForm
 		}
 		return dose.CDCDate
@@ -154,9 +154,9 @@ func realDate(s string) bool {
 
 func number4(s string) int { return two(s)*100 + two(s[2:]) }
 
-// monthFirst sees MM/DD/YYYY, or a beginning of it, as CDC's reads it: numbers
-// of any length, and whatever follows.
-func monthFirst(s string) bool {
+// slashed sees MM/DD/YYYY, or a beginning of it, as CDC's reads it: numbers of
+// any length, and whatever follows.
+func slashed(s string) bool {
 	month, rest, more := strings.Cut(s, "/")
 	if !digits(month) || month == "" || !more && len(s) > 2 {
 		return false
