@@ -19,7 +19,7 @@ var contentRules = map[Check]Rule{
 	CVXOutsideAges: {"cvx-outside-ages", "CVX_AGE", Warning, false, "cvx", "the vaccine is not meant for that age", "correct CVX or birth date", "usual ages of use of immregistries/codebase (table of vaccines in docs/DATA.md)",
 		"recip_dob=2010-03-05", "recip_dob=2010-03-06", 0},
 	CVXUnspecific: {"cvx-unspecific", "CVX_UNSPECIFIC", Warning, false, "cvx", "a dose that the sender gave has a code for an unspecified vaccine (213, 500)", "send the CVX of the product; unspecified codes are for historical doses", "AIRA/MQE; CDC CVX notes on 213",
-		"cvx=213;ndc=;information_source=01;admin_date=2020-11-16;lot_number=;vax_admin_site=;vax_route=;vax_expiration=", "cvx=213;ndc=;information_source=00", 0},
+		"cvx=213;ndc=;information_source=01", "cvx=213;ndc=;information_source=00", 0},
 	CVXAgainstNDC: {"cvx-against-ndc", "CVX_NDC", Warning, false, "ndc", "the NDC is that of another vaccine than cvx says; cvx is used", "correct CVX or NDC", "CDC NDC to CVX crosswalk",
 		"cvx=208;ndc=59267-1000-02", "cvx=208;ndc=80777-0273-10", 0},
 	CVXAgainstMVX: {"cvx-against-mvx", "CVX_MVX", Warning, false, "mvx", "the manufacturer doesn't make the vaccine that cvx says", "correct CVX or MVX", "CDC CVX to MVX (trade name) table",

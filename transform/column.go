@@ -51,6 +51,13 @@ func table[T any](c *column, f func(value string) T) []T {
 	return t
 }
 
+// read is a table of what values say: f gets them without the characters that
+// can't be seen, and with plain letters and digits for those of full width or
+// of another script. What was reported stays as it was reported.
+func read[T any](c *column, f func(value string) T) []T {
+	return table(c, func(s string) T { return f(plain(s)) })
+}
+
 func (c *column) clean(s string) string {
 	if edge(s) {
 		s = strings.TrimSpace(s)

@@ -15,7 +15,7 @@ func makers() map[string]func(*Mapper) arrow.Array {
 		"registry":             (*Mapper).registry,
 		"recip_dob":            func(m *Mapper) arrow.Array { return m.dates(rawDOB, m.dob) },
 		"admin_date":           func(m *Mapper) arrow.Array { return m.dates(rawAdminDate, m.admin) },
-		"vax_expiration":       func(m *Mapper) arrow.Array { return m.dates(rawExpiration, table(&m.cols[rawExpiration], parseDate)) },
+		"vax_expiration":       func(m *Mapper) arrow.Array { return m.dates(rawExpiration, m.expiry) },
 		"cvx":                  func(m *Mapper) arrow.Array { return integers(m.cvx, -1) },
 		"is_historical":        (*Mapper).historical,
 		"completion":           (*Mapper).completion,
@@ -103,7 +103,7 @@ func (m *Mapper) precisions(field int, t []date) arrow.Array {
 // reporter gave, 01–08 are doses that somebody else gave.
 func (m *Mapper) historical() arrow.Array {
 	c := &m.cols[rawInfoSource]
-	t := table(c, func(s string) uint8 {
+	t := read(c, func(s string) uint8 {
 		switch {
 		case s == "00":
 			return 1
@@ -143,7 +143,7 @@ func (m *Mapper) raceEth() arrow.Array {
 		if c.dict == nil {
 			continue
 		}
-		t := table(c, func(s string) int32 {
+		t := read(c, func(s string) int32 {
 			if dose.IsLatino(s) {
 				return latino
 			}
@@ -206,7 +206,7 @@ func (m *Mapper) vaccineName() arrow.Array {
 // manufacturer is the maker by CVX; where the CVX names none, by MVX.
 func (m *Mapper) manufacturer() arrow.Array {
 	out := make([]int32, m.n)
-	mvx := table(&m.cols[rawMVX], func(s string) int32 { return m.fixed.makers.code(dose.Manufacturer(s)) })
+	mvx := read(&m.cols[rawMVX], func(s string) int32 { return m.fixed.makers.code(dose.Manufacturer(s)) })
 	codes := m.cols[rawMVX].codes
 	for i, cvx := range m.cvx {
 		if out[i] = m.fixed.vaccine(cvx).maker; out[i] == 0 {
@@ -216,14 +216,14 @@ func (m *Mapper) manufacturer() arrow.Array {
 	return m.fixed.makers.column(out)
 }
 
-// vaccineType is dose.VaccineType over lookups: NDC and day say their season
+// vaccineType is dose.CodeTables.VaccineType over lookups: NDC and day say their season
 // once each.
 func (m *Mapper) vaccineType() arrow.Array {
 	type product struct{ cvx, kind int32 }
 	types := &m.fixed.types
-	ndc := table(&m.cols[rawNDC], func(s string) product {
-		p, _ := dose.ProductByNDC(s)
-		return product{int32(p.CVX), types.code(dose.VaccineType(p.CVX, p.NDC, 0))}
+	ndc := read(&m.cols[rawNDC], func(s string) product {
+		p, _ := m.opt.Codes.Product(s)
+		return product{int32(p.CVX), types.code(m.opt.Codes.VaccineType(p.CVX, p.NDC, 0))}
 	})
 	day := make([]int32, len(m.admin))
 	for e, d := range m.admin {
@@ -253,17 +253,21 @@ func (m *Mapper) lines() arrow.Array { return integers(m.line, 0) }
 
 const noTime = math.MinInt64
 
-func (m *Mapper) sourceTimes() arrow.Array {
-	c := &m.cols[rawSourceTime]
-	m.sourceTime = table(c, func(s string) int64 {
+// times reads a column of times, noTime where there is none.
+func times(c *column) []int64 {
+	t := read(c, func(s string) int64 {
 		if t, ok := parseTime(s); ok {
 			return t
 		}
 		return noTime
 	})
-	m.sourceTime[0] = noTime
+	t[0] = noTime
+	return t
+}
+
+func (m *Mapper) sourceTimes() arrow.Array {
 	out := make([]int64, m.n)
-	for i, code := range c.codes {
+	for i, code := range m.cols[rawSourceTime].codes {
 		out[i] = m.sourceTime[code]
 	}
 	bits, nulls := validity(m.n, func(i int) bool { return out[i] != noTime })

@@ -12,7 +12,7 @@ const (
 )
 
 // fold keeps the letters A–Z and the digits of a name or a lot: upper case,
-// accents off, everything else left out.
+// accents off, full width made plain, everything else left out.
 func fold(s string) string {
 	clean := true
 	for i := range len(s) {
@@ -39,6 +39,9 @@ func foldRune(out []byte, r rune) []byte {
 		return append(out, byte(r))
 	case r < utf8.RuneSelf:
 		return out
+	}
+	if p := plainRune(r); p != r {
+		return foldRune(out, p)
 	}
 	switch r {
 	case 'Æ', 'æ':

@@ -9,12 +9,13 @@ import (
 // judge finds the rows that can't be used (DESIGN §5.7, "Reject or issue"): no
 // id, no possible date, no vaccine, a missed appointment. Of a delete only the
 // key is asked. Of a sender that is not cleared nothing is used, deletes
-// neither (docs/SENDERS.md). On the way it settles which rows delete, and the CVX.
+// neither (docs/SENDERS.md); nor of a row that a check crashed on. On the way it settles which rows delete, and the CVX.
 func (m *Mapper) judge() []dose.Reject {
+	m.doing = dose.AdminDateBad
 	m.tombstones()
 	m.findCVX()
-	m.dob = table(&m.cols[rawDOB], parseDate)
-	m.admin = table(&m.cols[rawAdminDate], parseDate)
+	m.dob = read(&m.cols[rawDOB], parseDate)
+	m.admin = read(&m.cols[rawAdminDate], parseDate)
 	missed := table(&m.cols[rawMissed], func(s string) bool { return s == "YES" })
 	ids, dates, appts := m.cols[rawEventID].text, m.cols[rawAdminDate].codes, m.cols[rawMissed].codes
 	m.senders.bind(m)
@@ -22,7 +23,8 @@ func (m *Mapper) judge() []dose.Reject {
 	for i := range m.n {
 		prec := m.admin[dates[i]].prec
 		check, held := m.senders.quarantine(m, i)
-		if !held && prec >= m.precision && m.cvx[i] >= 0 && ids.IsValid(i) && !missed[appts[i]] {
+		crashed := m.crashed != nil && m.crashed[i] != ""
+		if !crashed && !held && prec >= m.precision && m.cvx[i] >= 0 && ids.IsValid(i) && !missed[appts[i]] {
 			continue
 		}
 		r := dose.Reject{Row: int32(i), Line: m.line[i]}
@@ -31,6 +33,8 @@ func (m *Mapper) judge() []dose.Reject {
 			field = rawSenderID // the first place to look
 		}
 		switch {
+		case crashed:
+			r.Check, r.Note = dose.RuleCrashed, m.crashed[i]
 		case held:
 			r.Check, r.Field = check, m.cols[field].name
 		case ids.IsNull(i):
@@ -69,8 +73,8 @@ func (m *Mapper) tombstones() {
 // known NDC, else -1.
 func (m *Mapper) findCVX() {
 	sent := m.sentCVX()
-	ndc := table(&m.cols[rawNDC], func(s string) int32 {
-		if p, ok := dose.ProductByNDC(s); ok {
+	ndc := read(&m.cols[rawNDC], func(s string) int32 {
+		if p, ok := m.opt.Codes.Product(s); ok {
 			return int32(p.CVX)
 		}
 		return -1
@@ -90,7 +94,7 @@ func (m *Mapper) findCVX() {
 // sentCVX reads the CVX column by code; -1 is no number. Leading zeros are
 // fine.
 func (m *Mapper) sentCVX() []int32 {
-	t := table(&m.cols[rawCVX], func(s string) int32 {
+	t := read(&m.cols[rawCVX], func(s string) int32 {
 		if n, err := strconv.ParseUint(s, 10, 31); err == nil {
 			return int32(n)
 		}

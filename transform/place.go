@@ -38,18 +38,18 @@ type zipInfo struct {
 func (m *Mapper) address(state, county, zip, city int) address {
 	f := &m.fixed
 	return address{
-		state: table(&m.cols[state], func(s string) uint8 {
+		state: read(&m.cols[state], func(s string) uint8 {
 			if s == "CA" || s == "CALIFORNIA" {
 				return california
 			}
 			return elsewhere
 		}),
-		county: table(&m.cols[county], func(s string) int32 {
+		county: read(&m.cols[county], func(s string) int32 {
 			fips, _ := dose.ParseCounty(s)
 			return f.places.code(fips)
 		}),
-		zip: table(&m.cols[zip], func(s string) zipInfo { return f.readZIP(s) }),
-		city: table(&m.cols[city], func(s string) int32 {
+		zip: read(&m.cols[zip], func(s string) zipInfo { return f.readZIP(s) }),
+		city: read(&m.cols[city], func(s string) int32 {
 			for _, fips := range [...]string{"06001", "06037"} {
 				if code, ok := dose.CityLHJ(fips, s); ok {
 					return f.places.code(code)
@@ -91,6 +91,7 @@ type residence struct {
 // California; else the county reported, else the ZIP's, else that of the
 // place of administration, else unknown.
 func (m *Mapper) reside() {
+	m.doing = dose.CountyUnknown
 	home := m.address(rawState, rawCounty, rawZIP, rawCity)
 	site := m.address(rawSiteState, rawSiteCounty, rawSiteZIP, rawSiteCity)
 	oos, unk := m.fixed.places.code(dose.OutOfState), m.fixed.places.code(dose.UnknownCounty)
@@ -106,24 +107,24 @@ func (m *Mapper) reside() {
 		switch {
 		case state != california:
 			if state == blankState && reported|zip.county != 0 {
-				m.issues.add(i, dose.StateBlank, rawState)
+				m.add(i, dose.StateBlank, rawState)
 			}
 		case reported != 0:
 			county = reported
 		default:
 			if home.counties[i] != 0 {
-				m.issues.add(i, dose.CountyUnusable, rawCounty)
+				m.add(i, dose.CountyUnusable, rawCounty)
 			}
 			switch {
 			case zip.county != 0:
 				county, method = zip.county, byZIP
-				m.issues.add(i, dose.CountyFromZIP, rawCounty)
+				m.add(i, dose.CountyFromZIP, rawCounty)
 			case given != 0:
 				county, method, city = given, byAdmin, site.city[site.cities[i]]
-				m.issues.add(i, dose.CountyFromAdmin, rawCounty)
+				m.add(i, dose.CountyFromAdmin, rawCounty)
 			default:
 				county, method = unk, byNothing
-				m.issues.add(i, dose.CountyUnknown, rawCounty)
+				m.add(i, dose.CountyUnknown, rawCounty)
 			}
 		}
 		r.county[i], r.method[i], r.admin[i], r.quartile[i] = county, int32(method), given, zip.quartile
@@ -132,8 +133,7 @@ func (m *Mapper) reside() {
 			r.lhj[i] = city
 		}
 	}
-	m.flag(rawZIP, dose.ZIPBad, func(e int) bool { return home.zip[e].bad })
-	m.flag(rawSiteZIP, dose.ZIPBad, func(e int) bool { return site.zip[e].bad })
+	m.home, m.site = home, site
 }
 
 // where is the Californian county of a place of administration, or 0; its

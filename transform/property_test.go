@@ -20,8 +20,21 @@ type outcome struct {
 
 func outcomes(t *testing.T, rows []row, w way, size int) map[int64]outcome {
 	t.Helper()
+	return outcomesBy(t, New(Options{Registry: "CAIR2", Today: 20000}), rows, w, size)
+}
+
+func outcomesOf(t *testing.T, m *Mapper, rows []row, w way) map[int64]outcome {
+	return outcomesBy(t, m, rows, w, len(rows))
+}
+
+// same compares two outcomes.
+func same(g, o outcome) bool {
+	return maps.Equal(g.cells, o.cells) && g.reject.Check == o.reject.Check && g.reject.Field == o.reject.Field && slices.Equal(g.issues, o.issues)
+}
+
+func outcomesBy(t *testing.T, m *Mapper, rows []row, w way, size int) map[int64]outcome {
+	t.Helper()
 	mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
-	m := New(Options{Registry: "CAIR2", Today: 20000})
 	out := map[int64]outcome{}
 	for from := 0; from < len(rows); from += size {
 		part := rows[from:min(from+size, len(rows))]
@@ -79,7 +92,7 @@ func TestBoundariesAndEncodingDontMatter(t *testing.T) {
 				got := outcomes(t, rows, w, size)
 				for line, o := range want {
 					g := got[line]
-					if !maps.Equal(g.cells, o.cells) || g.reject.Check != o.reject.Check || g.reject.Field != o.reject.Field || !slices.Equal(g.issues, o.issues) {
+					if !same(g, o) {
 						t.Fatalf("way %d, size %d, line %d:\n got %v\nwant %v", w, size, line, g, o)
 					}
 				}

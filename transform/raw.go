@@ -40,6 +40,10 @@ var (
 	rawSenderID   = at("sender_id")
 	rawPIN        = at("vtrcks_prov_pin")
 	rawExtType    = at("ext_type")
+	rawEntryTime  = at("entry_time")
+	rawReason     = at("refusal_reason")
+	rawEligible   = at("eligibility")
+	rawFunding    = at("funding_source")
 	rawLine       = at("line")
 )
 
@@ -65,10 +69,18 @@ type vaccine struct {
 	american bool   // a COVID-19 vaccine that was given here
 	other    bool   // known, and none against COVID-19
 	product  bool   // its NDCs are known: the placeholders of 2020 had samples
+	vague    bool   // a COVID-19 vaccine, but not which
+
+	from, to int32  // usual use, days; to is 0 when open
+	min, max int32  // usual ages in months; max is 0 when open
+	mvx      string // empty where the code names no maker
 }
 
 // noVaccine is CVX 998, "no vaccine administered": what a refusal carries.
 const noVaccine = 998
+
+// foreignVaccine is CVX 500, a COVID-19 vaccine of another country, unspecified.
+const foreignVaccine = 500
 
 // maxCVX is above every CVX code; a test holds it.
 const maxCVX = 1024
@@ -81,7 +93,7 @@ func (f *fixed) vaccine(cvx int32) *vaccine {
 	return &f.vaccines[cvx]
 }
 
-func newFixed() fixed {
+func newFixed(codes *dose.CodeTables) fixed {
 	var f fixed
 	var places []string
 	for _, p := range dose.Places() {
@@ -98,9 +110,10 @@ func newFixed() fixed {
 	for a := -1; a <= 120; a++ {
 		f.ages.code(dose.AgeGroup(a, a >= 0))
 	}
-	for _, v := range dose.Vaccines() {
+	for _, v := range codes.Vaccines() {
 		w := vaccine{name: v.Name, maker: f.makers.code(v.Manufacturer), american: v.COVID && v.Class != "non-us", product: v.COVID && v.Class != "placeholder",
-			other: !v.COVID && v.CVX != noVaccine}
+			other: !v.COVID && v.CVX != noVaccine, vague: v.Class == "unspecified" || v.CVX == foreignVaccine,
+			from: parseDate(v.From).day, to: parseDate(v.To).day, min: int32(v.MinMonths), max: int32(v.MaxMonths), mvx: v.MVX}
 		if v.Class != "seasonal" {
 			w.kind = f.types.code(v.Class)
 		}

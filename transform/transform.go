@@ -19,12 +19,14 @@ import (
 
 // Options are the feed's settings that rules depend on.
 type Options struct {
-	Registry  string       // of all rows; empty: the rows' own
-	Action    string       // A, U or D of rows without an action of their own; empty: A
-	Today     int32        // days since 1970-01-01; 0 leaves out the checks on the future
-	Precision string       // least precision of admin_date: year (default), month, day
-	Senders   dose.Senders // of the registry, at the start of the run; nil: not checked
-	Required  []string     // raw columns whose blank is an issue; nil: DefaultRequired
+	Registry  string           // of all rows; empty: the rows' own
+	Action    string           // A, U or D of rows without an action of their own; empty: A
+	Today     int32            // days since 1970-01-01; 0 leaves out the checks on the future
+	Precision string           // least precision of admin_date: year (default), month, day
+	Senders   dose.Senders     // of the registry, at the start of the run; nil: not checked
+	Levels    dose.Levels      // of the registry's checks
+	Required  []string         // raw columns whose blank is an issue; nil: DefaultRequired
+	Codes     *dose.CodeTables // in force; nil: the built-in ones
 }
 
 // DefaultRequired are the required columns of CVRS that every format can
@@ -51,6 +53,8 @@ type Mapper struct {
 	schema    *arrow.Schema
 	make      []func(*Mapper) arrow.Array // one for each segment column
 	fixed     fixed
+	levels    dose.Levels
+	checks    []func(*Mapper)
 
 	// The batch in hand.
 	n       int // rows that are left
@@ -63,10 +67,13 @@ type Mapper struct {
 	place   residence
 	issues  collector
 	key     []byte
+	doing   dose.Check // the check that is being made
+	crashed []string   // by row: the check that crashed on it; nil when none did
 
 	// Lookups by code of the batch in hand.
-	dob, admin []date
-	sourceTime []int64
+	dob, admin, expiry []date
+	sourceTime         []int64
+	home, site         address
 }
 
 // New returns a Mapper.
@@ -74,10 +81,14 @@ func New(opt Options) *Mapper {
 	if opt.Required == nil {
 		opt.Required = DefaultRequired()
 	}
-	m := &Mapper{opt: opt, precision: precisionOf(opt.Precision), schema: dose.SegmentSchema(), fixed: newFixed()}
+	if opt.Codes == nil {
+		opt.Codes = dose.Builtin()
+	}
+	m := &Mapper{opt: opt, precision: precisionOf(opt.Precision), schema: dose.SegmentSchema(), fixed: newFixed(opt.Codes), levels: opt.Levels, checks: rowChecks()}
 	for i, c := range dose.Raw() {
 		m.cols = append(m.cols, newColumn(i, c))
 	}
+	m.cols[rawMVX].set = opt.Codes.MVX()
 	for _, name := range opt.Required {
 		if i, ok := rawIndex[name]; ok {
 			m.required = append(m.required, i)
@@ -94,25 +105,37 @@ func New(opt Options) *Mapper {
 	return m
 }
 
-// Apply maps one raw batch. The batch stays the caller's.
+// Apply maps one raw batch. The batch stays the caller's. A check that panics
+// on a row rejects that row (see crash.go).
 func (m *Mapper) Apply(raw arrow.RecordBatch) (Result, error) {
+	res, crashed, err := m.try(raw)
+	if crashed {
+		return m.without(raw)
+	}
+	return res, err
+}
+
+func (m *Mapper) apply(raw arrow.RecordBatch) (Result, error) {
 	defer m.unbind()
 	if err := m.bind(raw); err != nil {
 		return Result{}, err
 	}
 	rejects := m.judge()
 	m.keep(rejects)
-	m.reside()
+	m.check()
+	if raised := m.raise(); len(raised) > 0 {
+		rejects = merge(rejects, raised)
+		m.check()
+	}
 	out := make([]arrow.Array, len(m.make))
 	for i, f := range m.make {
 		out[i] = f(m)
 	}
-	m.check()
 	res := Result{Events: array.NewRecordBatch(m.schema, out, int64(m.n)), Rejects: rejects, RawRow: m.rows}
 	for _, a := range out {
 		a.Release()
 	}
-	res.Issues = m.issues.sorted(m.n, m.line, m.dead)
+	res.Issues = m.levels.Apply(m.issues.sorted(m.n, m.line, m.dead))
 	return res, nil
 }
 
@@ -122,7 +145,6 @@ func (m *Mapper) bind(raw arrow.RecordBatch) error {
 		return fmt.Errorf("raw batch has %d columns, not %d: %w", raw.NumCols(), len(m.cols), dose.ErrInvalid)
 	}
 	m.n, m.rows = int(raw.NumRows()), nil
-	m.issues.reset()
 	for i := range m.cols {
 		c := &m.cols[i]
 		if got := raw.ColumnName(i); got != c.name {
@@ -164,19 +186,20 @@ func (m *Mapper) unbind() {
 	m.rows = nil
 }
 
-// keep leaves out the rejected rows.
+// keep leaves out the rejected rows, which are rows of the raw batch.
 func (m *Mapper) keep(rejects []dose.Reject) {
 	if len(rejects) == 0 {
 		return
 	}
-	rows := make([]int32, 0, m.n-len(rejects))
+	rows, from := make([]int32, 0, m.n-len(rejects)), make([]int32, 0, m.n-len(rejects))
 	next := 0
 	for i := range int32(m.n) {
-		if next < len(rejects) && rejects[next].Row == i {
+		row := m.rawRow(i)
+		if next < len(rejects) && rejects[next].Row == row {
 			next++
 			continue
 		}
-		rows = append(rows, i)
+		rows, from = append(rows, i), append(from, row)
 	}
 	for i := range m.cols {
 		m.cols[i].take(rows)
@@ -184,8 +207,16 @@ func (m *Mapper) keep(rejects []dose.Reject) {
 	for to, from := range rows {
 		m.line[to], m.dead[to], m.cvx[to] = m.line[from], m.dead[from], m.cvx[from]
 	}
-	m.n, m.rows = len(rows), rows
+	m.n, m.rows = len(rows), from
 	m.line, m.dead, m.cvx = m.line[:m.n], m.dead[:m.n], m.cvx[:m.n]
+}
+
+// rawRow is the row of the raw batch of a row that is left.
+func (m *Mapper) rawRow(i int32) int32 {
+	if m.rows == nil {
+		return i
+	}
+	return m.rows[i]
 }
 
 // resize returns a slice of n elements, s where it is large enough.
