@@ -19,7 +19,7 @@ import (
 )
 
 // schemaVersion counts the shapes a release's files have had.
-const schemaVersion = 3
+const schemaVersion = 4
 
 // Warehouse is what a build needs: the position it stands at, and results of
 // queries as Parquet. Builds call Position first, then Prepare, Export, Rest,
@@ -137,6 +137,11 @@ func (b *builder) build(ctx context.Context, m *Manifest) ([]File, error) {
 	if err != nil {
 		return nil, err
 	}
+	quality, err := b.quality(ctx)
+	if err != nil {
+		return nil, err
+	}
+	files = append(files, quality...)
 	if err := b.warehouse.Rest(ctx); err != nil {
 		return nil, err
 	}
@@ -270,7 +275,11 @@ func (b *builder) export(ctx context.Context, query, path string, replace ...str
 	if err != nil {
 		return err
 	}
-	if err := b.warehouse.Export(ctx, strings.NewReplacer(replace...).Replace(text), path); err != nil {
+	return b.exportText(ctx, strings.NewReplacer(replace...).Replace(text), path)
+}
+
+func (b *builder) exportText(ctx context.Context, query, path string) error {
+	if err := b.warehouse.Export(ctx, query, path); err != nil {
 		return err
 	}
 	return os.Chmod(path, 0o600)
