@@ -159,7 +159,7 @@ func (s *server) send(w http.ResponseWriter, r *http.Request, p access.Principal
 }
 
 // sendBytes sends a small file that was read whole.
-func (s *server) sendBytes(w http.ResponseWriter, r *http.Request, p access.Principal, e access.Entry, text []byte) error {
-	w.Header().Set("Content-Type", "application/json")
+func (s *server) sendBytes(w http.ResponseWriter, r *http.Request, p access.Principal, e access.Entry, mediaType string, text []byte) error {
+	w.Header().Set("Content-Type", mediaType)
 	return s.send(w, r, p, e, hashed(text), bytes.NewReader(text))
 }

@@ -42,7 +42,7 @@ func newProblem(err error) problem {
 		p.Detail = advice[status]
 	case status < 500:
 		p.Detail = err.Error()
-		for _, kind := range []error{dose.ErrInvalid, dose.ErrDenied, dose.ErrNotFound, dose.ErrHeld, dose.ErrTooMuch} {
+		for _, kind := range []error{dose.ErrInvalid, dose.ErrDenied, dose.ErrNotFound, dose.ErrHeld, dose.ErrGone, dose.ErrTooMuch} {
 			p.Detail = strings.TrimSuffix(p.Detail, ": "+kind.Error())
 		}
 	}

@@ -52,7 +52,7 @@ func clip(e access.Entry) access.Entry {
 // released refuses a release that the gate holds to all but those who decide
 // on it.
 func (s *server) released(p access.Principal, id string) error {
-	status, err := s.statuses.of(s.Releases, id)
+	status, err := s.Releases.Status(id)
 	if err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func (s *server) listReleases(w http.ResponseWriter, r *http.Request, p access.P
 	out := []releaseInfo{}
 	for _, id := range slices.Backward(ids) {
 		m, err := s.Releases.Manifest(id)
-		if errors.Is(err, dose.ErrNotFound) {
+		if errors.Is(err, dose.ErrNotFound) || errors.Is(err, dose.ErrGone) {
 			continue // removed since, or never finished
 		}
 		if err != nil {
@@ -185,10 +185,14 @@ func (s *server) showRelease(w http.ResponseWriter, r *http.Request, p access.Pr
 	return writeJSON(w, r, s.view(p, m, strings.TrimSpace(latest)))
 }
 
-// manifest sends the root manifest to the state, and the place's own to who
-// is at home in one place.
-func (s *server) manifest(w http.ResponseWriter, r *http.Request, p access.Principal) error {
-	e := access.Entry{Action: "read", Release: r.PathValue("id"), File: "manifest.json"}
+// proofs are what a place has beside its tables: the manifest, its signature,
+// and its sums for plain tools.
+var proofs = map[string]string{"manifest.json": "application/json", "manifest.json.sig": "application/octet-stream", "SHA256SUMS": "text/plain; charset=utf-8"}
+
+// proof sends the root manifest, or what goes with it, to the state, and the
+// place's own to who is at home in one place.
+func (s *server) proof(w http.ResponseWriter, r *http.Request, p access.Principal) error {
+	e := access.Entry{Action: "read", Release: r.PathValue("id"), File: path.Base(r.URL.Path)}
 	root := access.Resource{Kind: access.StateFiles, Level: dose.Deidentified} // names and counts of files, no person
 	place, home := access.Home(p, built, s.Now())
 	if home {
@@ -202,12 +206,12 @@ func (s *server) manifest(w http.ResponseWriter, r *http.Request, p access.Princ
 	return s.sendManifest(w, r, p, e)
 }
 
-func (s *server) placeManifest(w http.ResponseWriter, r *http.Request, p access.Principal) error {
+func (s *server) placeProof(w http.ResponseWriter, r *http.Request, p access.Principal) error {
 	place, err := dose.ParsePlace(r.PathValue("fips"))
 	if err != nil {
 		return err
 	}
-	return s.sendPlaceManifest(w, r, p, access.Entry{Action: "read", Release: r.PathValue("id"), File: "manifest.json"}, place)
+	return s.sendPlaceManifest(w, r, p, access.Entry{Action: "read", Release: r.PathValue("id"), File: path.Base(r.URL.Path)}, place)
 }
 
 func (s *server) sendPlaceManifest(w http.ResponseWriter, r *http.Request, p access.Principal, e access.Entry, place dose.Place) error {
@@ -224,18 +228,21 @@ func (s *server) sendPlaceManifest(w http.ResponseWriter, r *http.Request, p acc
 }
 
 func (s *server) sendManifest(w http.ResponseWriter, r *http.Request, p access.Principal, e access.Entry, dir ...string) error {
-	file, err := s.Releases.Path(e.Release, append(dir, "manifest.json")...)
+	file, err := s.Releases.Path(e.Release, append(dir, e.File)...)
 	if err != nil {
 		return err
 	}
 	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("release %s has no such manifest: %w", e.Release, dose.ErrNotFound)
+		if err := s.released(p, e.Release); err != nil { // it may have ended
+			return err
+		}
+		return fmt.Errorf("release %s has no such %s: %w", e.Release, e.File, dose.ErrNotFound)
 	}
 	if err != nil {
 		return err
 	}
-	return s.sendBytes(w, r, p, e, text)
+	return s.sendBytes(w, r, p, e, proofs[e.File], text)
 }
 
 func hashed(text []byte) release.File {

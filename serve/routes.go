@@ -13,9 +13,12 @@ func (s *server) routes() *http.ServeMux {
 	mux.Handle("GET /api/v1/dictionary", s.signedIn(s.columns))
 	mux.Handle("GET /api/v1/releases", s.signedIn(s.listReleases))
 	mux.Handle("GET /api/v1/releases/{id}", s.signedIn(s.showRelease))
-	mux.Handle("GET /api/v1/releases/{id}/manifest.json", s.signedIn(s.manifest))
+	mux.Handle("GET /api/v1/keys", open(s.keys))
+	for name := range proofs {
+		mux.Handle("GET /api/v1/releases/{id}/"+name, s.signedIn(s.proof))
+		mux.Handle("GET /api/v1/releases/{id}/counties/{fips}/"+name, s.signedIn(s.placeProof))
+	}
 	mux.Handle("GET /api/v1/releases/{id}/{file}", s.signedIn(s.stateFile))
-	mux.Handle("GET /api/v1/releases/{id}/counties/{fips}/manifest.json", s.signedIn(s.placeManifest))
 	mux.Handle("GET /api/v1/releases/{id}/counties/{fips}/{file}", s.signedIn(s.placeFile))
 	return mux
 }

@@ -26,6 +26,7 @@ type Config struct {
 	Access    *access.Store
 	Made      string // folder for the formats that are made when asked
 	Convert   ConvertFunc
+	Keys      release.Keys     // whose public part is told
 	Log       *slog.Logger     // default: nowhere
 	Now       func() time.Time // default: the clock
 	Downloads int              // at once for one user; default 16
@@ -36,7 +37,6 @@ type server struct {
 	Config
 	made       *maker
 	limit      *limiter
-	statuses   statuses
 	dictionary []byte
 }
 
@@ -58,7 +58,6 @@ func New(c Config) http.Handler {
 		Config:     c,
 		made:       &maker{dir: c.Made, convert: c.Convert, slots: make(chan struct{}, c.Builds), running: make(map[string]*build)},
 		limit:      &limiter{most: c.Downloads, now: make(map[string]int)},
-		statuses:   statuses{known: make(map[string]status)},
 		dictionary: []byte(dose.DataDictionary()),
 	}
 	return s.guard(s.routes())

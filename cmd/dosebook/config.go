@@ -13,6 +13,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/dosebook/dosebook/dose"
+	"github.com/dosebook/dosebook/release"
 )
 
 // config is the configuration file. Every field may be left out. Secrets are
@@ -32,13 +33,17 @@ type config struct {
 		ApartDays       int    `yaml:"apart_days"`
 		SameDayOtherLot string `yaml:"same_day_other_lot"`
 	} `yaml:"matching"`
+	Gate      release.Limits    `yaml:"gate"`      // docs/RELEASES.md
+	Retention release.Retention `yaml:"retention"` // docs/RELEASES.md
+
 	Feeds  []feedConfig `yaml:"feeds,omitempty"`  // docs/FEEDS.md
 	Notify notifyConfig `yaml:"notify,omitempty"` // who is told of late, held and failing feeds
 }
 
 // readConfig reads the file, then lets the environment and flags win.
 func (e *env) readConfig(_ *cobra.Command) error {
-	e.config = config{Listen: "127.0.0.1:8080", RejectLimit: 0.05, Precision: "year", Workers: runtime.GOMAXPROCS(0)}
+	e.config = config{Listen: "127.0.0.1:8080", RejectLimit: 0.05, Precision: "year", Workers: runtime.GOMAXPROCS(0),
+		Gate: release.DefaultLimits(), Retention: release.DefaultRetention()}
 	if e.configFile != "" {
 		b, err := os.ReadFile(e.configFile)
 		if err != nil {
@@ -75,7 +80,7 @@ func (c *config) check() error {
 	if c.Workers < 1 || c.Workers > 256 {
 		errs = append(errs, fmt.Errorf("workers is 1 to 256: %w", dose.ErrInvalid))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.checkRelease())...)
 }
 
 func configCommand(e *env) *cobra.Command {

@@ -98,7 +98,8 @@ func (e *env) demo(ctx context.Context, rows int, seed uint64, noServe bool, lis
 			return err
 		}
 		t.Release, t.Files = m.ID, len(m.Files)
-		return nil
+		x, err := b.withGate(m)
+		return errors.Join(err, x.outcome())
 	})
 	if err != nil {
 		return err

@@ -55,7 +55,7 @@ func messages(err error) []string {
 	var out []string
 	for line := range strings.Lines(err.Error()) {
 		line = strings.TrimRight(line, "\n")
-		for _, kind := range []error{dose.ErrInvalid, dose.ErrNotFound, dose.ErrDenied, dose.ErrRejects, dose.ErrLocked, dose.ErrHeld} {
+		for _, kind := range []error{dose.ErrInvalid, dose.ErrNotFound, dose.ErrDenied, dose.ErrRejects, dose.ErrLocked, dose.ErrHeld, dose.ErrGone} {
 			line = strings.TrimSuffix(line, ": "+kind.Error())
 		}
 		if line != "" {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -24,7 +25,11 @@ func releaseCommand(e *env) *cobra.Command {
 		Long: `Make an immutable release: for each county its dose events, doses and
 recipients, and the tables around them, with a manifest of rows, bytes and
 SHA-256. The same ledger position built again is the same release, byte by
-byte. --as-of goes back to an earlier position.`,
+byte. --as-of goes back to an earlier position.
+
+The gate then holds it against the release before and against itself: it ends
+ready and is the latest, or held (exit 5) until a steward approves it, or failed
+(exit 1). docs/RELEASES.md has the checks and their limits.`,
 		Example: `  dosebook release build
   dosebook release build --as-of 41 --json`,
 		Args: cobra.NoArgs,
@@ -34,10 +39,13 @@ byte. --as-of goes back to an earlier position.`,
 				return err
 			}
 			if e.json {
-				return e.printJSON(m)
+				if err := e.printJSON(m); err != nil {
+					return err
+				}
+			} else {
+				e.say("release %s: %d files, %s", m.ID, len(m.Files), m.Status)
 			}
-			e.say("release %s: %d files, %s", m.ID, len(m.Files), m.Status)
-			return nil
+			return m.outcome()
 		},
 	}
 	build.Flags().Int64Var(&asOf, "as-of", 0, "ledger position (default: all that is loaded)")
@@ -51,7 +59,7 @@ byte. --as-of goes back to an earlier position.`,
 		Example: `  dosebook release show --json | jq '.files[] | select(.path | contains("06001"))'`,
 		RunE:    func(cmd *cobra.Command, args []string) error { return e.showRelease(cmd.Context(), args) },
 	}
-	c.AddCommand(build, list, show, releaseDiffCommand(e))
+	c.AddCommand(build, list, show, releaseApprove(e), releaseHold(e), releaseDiffCommand(e), releaseVerify(e), releasePrune(e), releaseKey(e))
 	return c
 }
 
@@ -60,17 +68,21 @@ const asOfPrefix = ".part-as-of-"
 
 // build makes the release of a ledger position, 0 for the newest. An earlier
 // one is made from a warehouse of its own, rebuilt from the lake.
-func (e *env) build(ctx context.Context, asOf int64) (m *release.Manifest, err error) {
+func (e *env) build(ctx context.Context, asOf int64) (x built, err error) {
 	b, err := e.openExisting(ctx)
 	if err != nil {
-		return nil, err
+		return x, err
 	}
 	defer b.close()
+	var m *release.Manifest
 	err = e.writing(ctx, "release build", b, func(w *duckdb.DB) (err error) {
 		m, err = e.buildFrom(ctx, b, w, asOf)
 		return err
 	})
-	return m, err
+	if err != nil {
+		return x, err
+	}
+	return b.withGate(m)
 }
 
 func (e *env) buildFrom(ctx context.Context, b *book, w *duckdb.DB, asOf int64) (*release.Manifest, error) {
@@ -104,9 +116,17 @@ func (e *env) buildFrom(ctx context.Context, b *book, w *duckdb.DB, asOf int64) 
 	if err != nil {
 		return nil, err
 	}
+	judge, err := e.judge(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	key, err := b.keys().Open(e.now())
+	if err != nil {
+		return nil, err
+	}
 	// 200 MB less at 5 million rows, for a few per cent of the CPU.
 	defer debug.SetGCPercent(debug.SetGCPercent(50))
-	m, err := release.Build(ctx, b.store, b.lake, w, segments, release.Options{Workers: e.config.Workers,
+	m, err := release.Build(ctx, b.store, b.lake, w, segments, release.Options{Workers: e.config.Workers, Key: key, Judge: judge,
 		Progress: func(done, total int64) { e.progress("county files: %d of %d rows", done, total) }})
 	e.progress("")
 	return m, err
@@ -169,13 +189,17 @@ func (e *env) showRelease(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	x, err := b.withGate(m)
+	if err != nil {
+		return err
+	}
 	if e.json {
-		return e.printJSON(m)
+		return e.printJSON(x)
 	}
 	w := tabwriter.NewWriter(e.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "release %s, ledger position %d, %s\nROWS\tBYTES\tSHA-256\tFILE\n", m.ID, m.LedgerSeq, m.Status)
 	for _, f := range m.Files {
 		fmt.Fprintf(w, "%d\t%d\t%s…\t%s\n", f.Rows, f.Bytes, f.SHA256[:16], f.Path)
 	}
-	return w.Flush()
+	return errors.Join(w.Flush(), e.printGate(x.Gate))
 }

@@ -83,8 +83,17 @@ func (v *verified) releases(b *book) error {
 	if err != nil {
 		return err
 	}
+	if v.Bad = append(v.Bad, b.keys().Check()...); len(ids) > 0 {
+		if latest := b.store.VerifyLatest(); latest != "" {
+			v.Bad = append(v.Bad, latest)
+		}
+	}
+	keys, err := b.keys().Public()
+	if err != nil && len(ids) > 0 {
+		v.Bad = append(v.Bad, "signatures of releases can't be checked: "+err.Error())
+	}
 	for _, id := range ids {
-		bad, files, bytes, err := b.store.Verify(id)
+		bad, files, bytes, err := b.store.Verify(id, keys)
 		if err != nil {
 			bad = append(bad, err.Error())
 		}
