@@ -19,12 +19,15 @@ type Set []Payload
 // break; few days, lots and sites; ids that move, also in circles; snapshots;
 // a steward's words, taken back; times that tie and that turn out earlier.
 func stressed(rng *rand.Rand, name string) Set {
-	g := &stress{Rand: rng, name: name, recips: 3 + rng.IntN(28), streets: 2 + rng.IntN(8), base: day0}
+	g := &stress{Rand: rng, name: name, recips: 3 + rng.IntN(6), streets: 1 + rng.IntN(3), base: day0, seen: map[string][]ID{}, said: map[string][]ID{}}
+	if rng.IntN(4) == 0 {
+		g.recips, g.streets = 12+rng.IntN(20), 4+rng.IntN(6) // long chains
+	}
 	if rng.IntN(3) == 0 {
 		g.base += 950 // the days of updated vaccines
 	}
 	var set Set
-	for i := range 5 + rng.IntN(4) {
+	for i := range 6 + rng.IntN(4) {
 		p := g.payload(set)
 		p.Name = fmt.Sprint(name, i)
 		set = append(set, p)
@@ -37,6 +40,7 @@ type stress struct {
 	name            string
 	recips, streets int
 	base            int32
+	seen, said      map[string][]ID // event, recipient
 }
 
 func pick[T any](g *stress, of ...T) T { return of[g.IntN(len(of))] }
@@ -50,49 +54,81 @@ func (g *stress) registry() string { return g.name + pick(g, "A", "A", "B") }
 func (g *stress) payload(before Set) Payload {
 	p := Payload{Registry: g.registry(), Action: "A", Time: g.time() + g.Int64N(10)*pick(g, 0, day, day, day)}
 	switch n := g.IntN(20); {
-	case n < 2 && len(before) > 0:
+	case len(before) == 0:
+	case n < 2:
 		of := before[g.IntN(len(before))]
 		if of.Retime == "" {
 			p.Retime, p.Time = of.Name, of.Time-day-g.Int64N(60)*day
 			return p
 		}
-	case n < 5:
+	case n < 6:
 		p.Format = load.Crosswalk
-		for range 1 + g.IntN(3) {
+		for range 1 + g.IntN(4) {
 			entity := pick(g, "event", "event", "recipient", "organisation")
 			p.Links = append(p.Links, Link{Entity: entity, A: g.id(entity), B: g.id(entity)})
 		}
-	case n < 8:
+	case n < 10:
 		p.Format = load.Decision
-		for range 1 + g.IntN(3) {
-			entity := pick(g, "dose", "person")
+		for range 1 + g.IntN(5) {
+			entity := pick(g, "dose", "dose", "person")
 			p.Links = append(p.Links, Link{entity, g.id(entity), g.id(entity), pick(g, "same", "same", "different", "different", "open")})
 		}
-	case n < 10:
-		p.Action = "S"
+	case n < 11:
+		if p.Action = "A"; g.IntN(2) == 0 {
+			p.Action = "S"
+		}
 	default:
-		p.Action = pick(g, "A", "A", "A", "U", "D")
+		p.Action = pick(g, "A", "A", "A", "A", "U", "D")
 	}
 	if p.Format != "" {
 		p.Links = slices.DeleteFunc(p.Links, func(k Link) bool { return k.A == k.B })
 		return p
 	}
-	for range 1 + g.IntN(pick(g, 4, 8, 16)) {
-		p.Rows = append(p.Rows, g.row(p.Action))
+	rows := 1 + g.IntN(pick(g, 4, 8, 16))
+	if len(before) == 0 {
+		rows = g.recips + g.IntN(g.recips)
+	}
+	for range rows {
+		r := g.row(p.Action)
+		p.Rows = append(p.Rows, r)
+		g.seen["event"] = append(g.seen["event"], ID{p.Registry, r.ID})
+		if r.Recip != "" {
+			g.seen["recipient"] = append(g.seen["recipient"], ID{p.Registry, r.Recip})
+		}
 	}
 	return p
 }
 
-// id is that of one of the set's events or recipients.
-func (g *stress) id(entity string) ID {
-	if entity == "recipient" || entity == "person" {
-		return ID{g.registry(), g.recip()}
+// id is that of one of the set's events or recipients: mostly one that was
+// reported, often one that a crosswalk or a steward spoke of already.
+func (g *stress) id(entity string) (id ID) {
+	kind := map[string]string{"dose": "event", "person": "recipient", "organisation": "event"}[entity]
+	if kind == "" {
+		kind = entity
 	}
-	return ID{g.registry(), g.event()}
+	known := g.seen[kind]
+	if n := g.IntN(8); n < 3 && len(g.said[kind]) > 0 {
+		known = g.said[kind]
+	} else if n == 7 {
+		known = nil
+	}
+	switch {
+	case len(known) > 0:
+		id = known[g.IntN(len(known))]
+	case kind == "event":
+		id = ID{g.registry(), g.event()}
+	default:
+		id = ID{g.registry(), g.recip()}
+	}
+	g.said[kind] = append(g.said[kind], id)
+	return id
 }
 
-func (g *stress) event() string { return fmt.Sprint("e", g.IntN(g.recips)) }
-func (g *stress) recip() string { return fmt.Sprint("r", g.IntN(g.recips)) }
+func (g *stress) event() string { return fmt.Sprint("e", g.few()) }
+func (g *stress) recip() string { return fmt.Sprint("r", g.few()) }
+
+// few numbers ids so that half of what is said is said of the same three.
+func (g *stress) few() int { return g.IntN(pick(g, 3, g.recips)) }
 
 // street makes streets of which only neighbours are similar: a chain.
 func (g *stress) street() string {
@@ -104,8 +140,8 @@ func (g *stress) street() string {
 func (g *stress) row(action string) Row {
 	r := Row{ID: g.event(), Recip: g.recip(), Day: g.base + pick[int32](g, 0, 0, 0, 1, 3, 13, 14, 17, 20, 21, 23, 24, 28, 45),
 		CVX: pick[int32](g, 208, 208, 208, 217, 207, 213, 211, 212, 309, 309, 300, 998, 140, 7777), County: pick(g, "06001", "06037", "OOS", "UNK"), Given: pick(g, "06001", "06075", ""),
-		Name: g.name + pick(g, "ANN", "ANN", "ANN", "BOB"), Lot: pick(g, "L1", "L1", "L2", "-"), Site: pick(g, "S1", "S1", "S2", "-"), Past: pick(g, "Y", "N", "N", ""),
-		Text: map[string]string{"recip_address_zip": pick(g, "94601", "94601", "94602", "", "00000")}}
+		Name: g.name + pick(g, "ANN", "ANN", "ANN", "ANN", "ANN", "BOB"), Lot: pick(g, "L1", "L1", "L2", "-"), Site: pick(g, "S1", "S1", "S2", "-"), Past: pick(g, "Y", "N", "N", ""),
+		Text: map[string]string{"recip_address_zip": pick(g, "94601", "94601", "94601", "94602", "", "00000")}}
 	set := func(column string, values ...string) {
 		if v := pick(g, values...); v != "" {
 			r.Text[column] = v
@@ -127,13 +163,13 @@ func (g *stress) row(action string) Row {
 	case 3, 4:
 		r.Sent = g.time()
 	case 5:
-		r.Name = ""
+		r.Name = pick(g, "", r.Name)
 	case 6:
 		r.Day += 2000 // after all reports
 	case 7, 8:
 		r.Coarse = pick(g, "month", "month", "year")
 	}
-	r.Tombstone = action == "D" && g.IntN(8) > 0 || action != "S" && g.IntN(9) == 0
+	r.Tombstone = action == "D" && g.IntN(8) > 0 || action != "S" && g.IntN(14) == 0
 	if r.Tombstone && g.IntN(2) == 0 {
 		r = Row{ID: r.ID, Tombstone: true, Sent: r.Sent}
 	}
