@@ -137,6 +137,17 @@ func SeasonOn(day int32) string {
 	return "2025-26"
 }
 
+// SeasonStart returns a day of the season that SeasonOn names.
+func SeasonStart(season string) int32 {
+	switch season {
+	case "2023-24":
+		return season2024 - 1
+	case "2024-25":
+		return season2024
+	}
+	return season2025
+}
+
 func seasonOf(from string) string {
 	switch {
 	case from < "2024-08-22":

@@ -121,7 +121,7 @@ func (r *Runner) mapper(ctx context.Context, req Request) (func() *transform.Map
 	if err != nil {
 		return nil, err
 	}
-	o := transform.Options{Registry: req.Registry, Action: req.Action, Precision: req.Precision, Senders: senders,
+	o := transform.Options{Registry: req.Registry, Action: req.Action, Precision: req.Precision, Senders: senders, Codes: r.Codes,
 		Today: int32(r.Now().Unix() / int64((24 * time.Hour).Seconds()))}
 	return func() *transform.Mapper { return transform.New(o) }, nil
 }

@@ -26,6 +26,7 @@ type Runner struct {
 	Warehouses []load.Warehouse
 	Decoder    func(format string) (extract.Decoder, error)
 	Now        func() time.Time
+	Codes      *dose.CodeTables // in force; nil: the built-in ones
 	Workers    int              // goroutines that decode and map; at least 1
 	Progress   func(done Count) // called now and then from one goroutine; may be nil
 }

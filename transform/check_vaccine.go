@@ -9,7 +9,7 @@ func (m *Mapper) checkVaccine() {
 	for e, d := range m.admin {
 		early[e] = beforeEUA(d)
 	}
-	unknown := read(&m.cols[rawNDC], func(s string) bool { _, ok := dose.ProductByNDC(s); return !ok })
+	unknown := read(&m.cols[rawNDC], func(s string) bool { _, ok := m.opt.Codes.Product(s); return !ok })
 	cvxs, ndcs, days := m.cols[rawCVX].codes, m.cols[rawNDC].codes, m.cols[rawAdminDate].codes
 	for i, cvx := range m.cvx {
 		v := m.fixed.vaccine(cvx)
@@ -66,7 +66,7 @@ func (m *Mapper) checkProduct() {
 	type product struct{ cvx, from, to int32 }
 	m.doing = dose.CVXAgainstNDC
 	sold := read(&m.cols[rawNDC], func(s string) product {
-		p, ok := dose.ProductByNDC(s)
+		p, ok := m.opt.Codes.Product(s)
 		if !ok {
 			return product{cvx: -1}
 		}

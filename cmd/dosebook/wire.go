@@ -49,6 +49,7 @@ type book struct {
 	lake   load.Lake
 	raw    pipelines.Raw
 	store  release.Store
+	codes  *dose.CodeTables // in force
 }
 
 // open opens the data directory for reading and for access; writing records
@@ -58,8 +59,12 @@ func (e *env) open(ctx context.Context) (*book, error) {
 	if err != nil {
 		return nil, err
 	}
+	codes, err := codesInForce(e.data)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	return &book{
-		dir: e.data, db: db, ledger: pipelines.NewLedger(db), access: access.Open(db, e.now),
+		dir: e.data, db: db, codes: codes, ledger: pipelines.NewLedger(db), access: access.Open(db, e.now),
 		lake: load.Lake{Dir: filepath.Join(e.data, "lake")}, raw: pipelines.Raw{Dir: filepath.Join(e.data, "raw")},
 		store: release.Store{Dir: filepath.Join(e.data, "releases")},
 	}, nil
@@ -104,12 +109,12 @@ func (b *book) sweep() error {
 
 func (e *env) warehouse(ctx context.Context, b *book, path string) (*duckdb.DB, error) {
 	return duckdb.Open(ctx, path, b.lake, duckdb.Options{MemoryMB: e.config.Warehouse.MemoryMB, Threads: e.config.Warehouse.Threads,
-		Rules: duckdb.Rules(e.config.Matching)})
+		Rules: duckdb.Rules(e.config.Matching), Codes: b.codes})
 }
 
 func (e *env) runner(b *book, w load.Warehouse) *pipelines.Runner {
 	return &pipelines.Runner{Raw: b.raw, Lake: b.lake, Ledger: b.ledger, Warehouses: []load.Warehouse{w},
-		Decoder: decoder, Now: e.now, Workers: e.config.Workers}
+		Decoder: decoder, Now: e.now, Codes: b.codes, Workers: e.config.Workers}
 }
 
 // segments lists the log up to a position, as a release needs it.

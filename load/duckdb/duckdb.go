@@ -32,6 +32,7 @@ type Options struct {
 	// Threads: one costs least CPU and memory, and is the default.
 	Threads int
 	Rules   Rules
+	Codes   *dose.CodeTables // in force; nil: the built-in ones
 }
 
 // Rules are the choices of docs/MATCHING.md that a registry may make. Zero
@@ -74,6 +75,7 @@ type DB struct {
 	conn  *sql.Conn
 	lake  load.Lake
 	rules Rules
+	codes *dose.CodeTables
 
 	memoryMB int
 	grows    bool // memoryMB follows the size of the store
@@ -92,6 +94,9 @@ func Open(ctx context.Context, path string, lake load.Lake, o Options) (_ *DB, e
 	if o.Threads == 0 {
 		o.Threads = 1
 	}
+	if o.Codes == nil {
+		o.Codes = dose.Builtin()
+	}
 	if err := o.Rules.complete(); err != nil {
 		return nil, err
 	}
@@ -103,7 +108,7 @@ func Open(ctx context.Context, path string, lake load.Lake, o Options) (_ *DB, e
 	if err != nil {
 		return nil, err
 	}
-	d := &DB{db: sql.OpenDB(connector), lake: lake, rules: o.Rules, memoryMB: o.MemoryMB, grows: grows}
+	d := &DB{db: sql.OpenDB(connector), lake: lake, rules: o.Rules, codes: o.Codes, memoryMB: o.MemoryMB, grows: grows}
 	d.db.SetMaxOpenConns(1) // temporary tables belong to one connection
 	if err := sqltext.Migrate(ctx, d.db, "duckdb"); err != nil {
 		return nil, joinClose(err, d.db)
@@ -157,7 +162,7 @@ func (d *DB) Position(ctx context.Context) (seq int64, err error) {
 func (d *DB) products(ctx context.Context) error {
 	number := map[string]int{"pfizer": 1, "moderna": 2, "janssen": 3}
 	var rows []string
-	for _, v := range dose.Vaccines() {
+	for _, v := range d.codes.Vaccines() {
 		n := number[dose.Maker(v.CVX)]
 		if v.MVX == "NVX" {
 			n = 4
