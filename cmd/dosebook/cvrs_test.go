@@ -29,7 +29,7 @@ func row(id string, f fields) string {
 		"recip_last_name": "Example", "recip_dob": "1980-02-03", "recip_sex": "F", "recip_address_street": "1 Example St",
 		"recip_address_city": "Oakland", "recip_address_county": "06001", "recip_address_state": "CA", "recip_address_zip": "94601",
 		"recip_race_1": "2106-3", "recip_ethnicity": "2186-5", "admin_date": "2021-03-05", "cvx": "208", "mvx": "PFR",
-		"lot_number": "EL1", "vax_admin_site": "LD", "vax_route": "C28161", "dose_num": "1", "vax_series_complete": "NO",
+		"lot_number": "EL9261", "vax_admin_site": "LD", "vax_route": "C28161", "dose_num": "1", "vax_series_complete": "NO",
 		"responsible_org": "Org", "admin_name": "Clinic", "vtrcks_prov_pin": "123456", "admin_type": "17",
 		"admin_address_county": "06001", "admin_address_state": "CA", "admin_address_zip": "94601", "vax_refusal": "NO",
 		"cmorbid_status": "UNK", "serology": "UNK"}

@@ -292,7 +292,7 @@ func TestReplayOfSnapshot(t *testing.T) {
 		t.Fatalf("%+v", rep)
 	}
 	d.ok(t, "release", "build")
-	if got := d.count(t, "select string_agg(vax_event_id || ' ' || lot_number, ', ' order by vax_event_id) from dose_event"); got != `"a EL1, b L2"` {
+	if got := d.count(t, "select string_agg(vax_event_id || ' ' || lot_number, ', ' order by vax_event_id) from dose_event"); got != `"a EL9261, b L2"` {
 		t.Errorf("%s", got)
 	}
 	d.sound(t)
