@@ -222,12 +222,11 @@ var heads = map[string]string{
 }
 
 // Meaning is what rules make of a row's vaccine.
-type Meaning struct{ Name, Manufacturer, Type, Product string }
+type Meaning struct{ Name, Manufacturer, Type string }
 
 // Meaning returns what transform derives of a CVX, NDC, MVX and day: a test
 // holds that both agree.
 func (t *CodeTables) Meaning(cvx int, ndc, mvx string, day int32) Meaning {
 	v := t.vaccines[cvx]
-	p, _ := t.Product(ndc)
-	return Meaning{v.Name, cmp.Or(v.Manufacturer, makers[mvx]), t.VaccineType(cvx, ndc, day), p.TradeName}
+	return Meaning{v.Name, cmp.Or(v.Manufacturer, makers[mvx]), t.VaccineType(cvx, ndc, day)}
 }

@@ -20,7 +20,7 @@ type Recoded struct {
 	Registry string `json:"registry"`
 	CVX      int    `json:"cvx"`
 	NDC      string `json:"ndc,omitempty"`
-	Column   string `json:"column"` // vaccine_name, manufacturer, vaccine_type; product: what the NDC is
+	Column   string `json:"column"` // vaccine_name, manufacturer, vaccine_type; ndc: known or not, which is an issue
 	From     string `json:"from"`
 	To       string `json:"to"`
 	Rows     int64  `json:"rows"`
@@ -47,8 +47,8 @@ type coded struct {
 
 // RecodeStored scans the segments for rows that would mean something else by
 // the tables next: what is stored stands against what transform would derive.
-// Rows whose CVX was taken from their NDC count as that CVX; what refused
-// records would become, Remap says.
+// A CVX stays what it is: what becomes of rows that took theirs from the NDC,
+// and of refused records, Remap says.
 func RecodeStored(ctx context.Context, lake load.Lake, known []Known, old, next *dose.CodeTables) (*Recode, error) {
 	out := &Recode{By: []Recoded{}}
 	by := map[Recoded]int64{}
@@ -83,16 +83,18 @@ func RecodeStored(ctx context.Context, lake load.Lake, known []Known, old, next 
 // recode counts what changes for n rows; false when nothing does.
 func (c coded) recode(registry string, old, next *dose.CodeTables, n int64, by map[Recoded]int64) bool {
 	to := next.Meaning(int(c.cvx), c.ndc, c.mvx, c.day)
-	was, _ := old.Product(c.ndc)
+	_, was := old.Product(c.ndc)
+	_, is := next.Product(c.ndc)
+	known := map[bool]string{true: "known", false: "unknown"}
 	any := false
 	for _, x := range [][3]string{{"vaccine_name", c.name, to.Name}, {"manufacturer", c.maker, to.Manufacturer},
-		{"vaccine_type", c.typ, to.Type}, {"product", was.TradeName, to.Product}} {
+		{"vaccine_type", c.typ, to.Type}, {"ndc", known[was], known[is]}} {
 		if x[1] == x[2] {
 			continue
 		}
 		any = true
 		r := Recoded{Registry: registry, CVX: int(c.cvx), Column: x[0], From: x[1], To: x[2]}
-		if _, known := next.Product(c.ndc); known || was.NDC != "" {
+		if is || was {
 			r.NDC = c.ndc
 		}
 		by[r] += n
