@@ -5,7 +5,7 @@ select recip from (
   select recip from tied
   union select a from settled where entity = 'person' and verdict = 'same'
   union select b from settled where entity = 'person' and verdict = 'same') said
-where {in_scope} and recip not in (select recip from person);
+where {in_scope} and recip not in (select recip from person where recip in (select recip from tied union all select a from settled union all select b from settled));
 
 -- Stars to the smallest recipient, never all pairs; similar streets between
 -- distinct addresses only. A placeholder name with 20,000 recipients costs
