@@ -26,7 +26,8 @@ type level struct {
 // NewLevels reads settings by a check's name or by its code, which then stands
 // for all checks with that code that are found on rows. A name wins over a
 // code. What can't be used of a row can't be let in: checks that reject keep
-// their level, and only checks that one row decides can be made to reject.
+// their level, only checks that one row decides can be made to reject, and
+// what the warehouse or a validation finds has the rule's level.
 func NewLevels(settings map[string]Setting) (Levels, error) {
 	if len(settings) == 0 {
 		return Levels{}, nil
@@ -59,7 +60,7 @@ func NewLevels(settings map[string]Setting) (Levels, error) {
 func (l *Levels) apply(key string, s Setting) error {
 	fits := func(c Check) bool {
 		r := &catalogue[c]
-		return r.step != ByValidate && !r.Rejects && (r.Name == key || r.Code == key && (!s.Reject || r.step == ByRow)) && (s.Limit == nil || r.Limit > 0)
+		return r.step <= ByDecoder && !r.Rejects && (r.Name == key || r.Code == key && (!s.Reject || r.step == ByRow)) && (s.Limit == nil || r.Limit > 0)
 	}
 	severity, ok := severities[s.Level]
 	if !ok && s.Level != "" {

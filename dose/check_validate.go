@@ -60,7 +60,7 @@ var validateRules = map[Check]Rule{
 	TooManyRecords: {"too-many-records", "RECORDS", Warning, false, "", "the file holds more than 200,000 records", "go on in a file with the next number", "CVRS v2, extract file conventions 3",
 		"@cmd/dosebook/validate_records_test.go", "@cmd/dosebook/validate_records_test.go", 0},
 	NameOdd: {"name-odd", "FILE_NAME", Info, false, "", "the file's name is not yyyymmdd_NN_AAA.txt", "name it by the day reported, a number from 01 and your entity's code; the day and number put files in order", "CVRS v2, extract file conventions 2",
-		"@cmd/dosebook/validate_test.go", "@cmd/dosebook/validate_test.go", 0},
+		"@cmd/dosebook/validate_records_test.go", "@cmd/dosebook/validate_records_test.go", 0},
 	Unreadable: {"unreadable", "UNREADABLE", Error, false, "", "the file can't be read", "see what the system says about it, then try again", "dosebook",
 		"@cmd/dosebook/validate_test.go", "@cmd/dosebook/validate_test.go", 0},
 }

@@ -78,7 +78,7 @@ func TestLevels(t *testing.T) {
 
 func TestLevelsRefuse(t *testing.T) {
 	for key, s := range map[string]dose.Setting{"NO_SUCH": {Level: "off"}, "LOT_TWO": {Level: "loud"}, "LOT_SHORT": {Limit: number(0)}, "LOT_WORDS": {Limit: number(5)},
-		"admin-date-bad": {Level: "off"}, "HL7_LINE": {Reject: true}, "hl7-line": {}, "QUOTES": {Reject: true}, "segment-bad": {Reject: true}, "BUSR006": {Level: "info"}} {
+		"admin-date-bad": {Level: "off"}, "HL7_LINE": {Reject: true}, "hl7-line": {}, "QUOTES": {Reject: true}, "segment-bad": {Reject: true}, "BUSR006": {Level: "info"}, "REVIVED": {Level: "off"}} {
 		if _, err := dose.NewLevels(map[string]dose.Setting{key: s}); !errors.Is(err, dose.ErrInvalid) {
 			t.Errorf("%s %+v: %v", key, s, err)
 		}

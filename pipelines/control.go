@@ -172,7 +172,7 @@ func (r *Runner) events(ctx context.Context, req Request, path string, sink func
 		return err
 	}
 	mapper := func() *transform.Mapper {
-		return transform.New(transform.Options{Registry: req.Registry, Action: req.Action, Precision: req.Precision})
+		return transform.New(transform.Options{Registry: req.Registry, Action: req.Action, Precision: req.Precision, Levels: r.levels(req.Registry)})
 	}
 	return r.line(ctx, reader, mapper, func(m *mapped) error {
 		defer m.events.Release()

@@ -121,7 +121,7 @@ func (r *Runner) mapper(ctx context.Context, req Request) (func() *transform.Map
 	if err != nil {
 		return nil, err
 	}
-	o := transform.Options{Registry: req.Registry, Action: req.Action, Precision: req.Precision, Senders: senders, Codes: r.Codes,
+	o := transform.Options{Registry: req.Registry, Action: req.Action, Precision: req.Precision, Senders: senders, Codes: r.Codes, Levels: r.levels(req.Registry),
 		Today: int32(r.Now().Unix() / int64((24 * time.Hour).Seconds()))}
 	return func() *transform.Mapper { return transform.New(o) }, nil
 }
@@ -184,7 +184,7 @@ func decode(b extract.Block, m *transform.Mapper) (*mapped, error) {
 		res.Events.Release()
 		return nil, fmt.Errorf("%d records became %d rows and rejects", raw.Records, got)
 	}
-	out.issues = append(out.issues, moved(raw.Issues, res.RawRow, int(raw.Rows.NumRows()))...)
+	out.issues = append(out.issues, m.Levels().Apply(moved(raw.Issues, res.RawRow, int(raw.Rows.NumRows())))...)
 	return out, nil
 }
 

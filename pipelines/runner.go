@@ -26,9 +26,18 @@ type Runner struct {
 	Warehouses []load.Warehouse
 	Decoder    func(format string) (extract.Decoder, error)
 	Now        func() time.Time
-	Codes      *dose.CodeTables // in force; nil: the built-in ones
-	Workers    int              // goroutines that decode and map; at least 1
-	Progress   func(done Count) // called now and then from one goroutine; may be nil
+	Codes      *dose.CodeTables       // in force; nil: the built-in ones
+	Levels     map[string]dose.Levels // of the checks, by registry; "*" for those not named
+	Workers    int                    // goroutines that decode and map; at least 1
+	Progress   func(done Count)       // called now and then from one goroutine; may be nil
+}
+
+// levels are those of a registry's checks.
+func (r *Runner) levels(registry string) dose.Levels {
+	if l, ok := r.Levels[registry]; ok {
+		return l
+	}
+	return r.Levels["*"]
 }
 
 // Count is how far a run has come.

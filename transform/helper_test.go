@@ -144,15 +144,19 @@ func sample(n int, faults bool) []row {
 	rng := rand.New(rand.NewPCG(1, 2))
 	pick := func(s ...string) string { return s[rng.IntN(len(s))] }
 	rows := make([]row, n)
-	zips := append(dose.ZIPs("06037"), dose.ZIPs("06001")...)
+	names := [...]string{"Ann", "José", "Maria", "Wei", "Fatima", "Lupe", "Oleg", "Thi", "Noor", "Sam"}
+	vaccines := [...]struct{ cvx, ndc, mvx, from string }{{"208", "59267-1000-01", "PFR", "2021"}, {"207", "80777-0273-10", "MOD", "2021"}, {"309", "00069-2362-01", "PFR", "2024"}, {"312", "80777-0112-01", "MOD", "2025"}, {"217", "59267-1025-01", "PFR", "2022"}}
 	for i := range rows {
+		county := pick("06001", "06037")
+		zips := dose.ZIPs(county)
+		given := vaccines[rng.IntN(len(vaccines))]
 		r := good("vax_event_id", fmt.Sprintf("EV%09d", i), "recip_id", fmt.Sprintf("RC%08d", i/2),
-			"recip_first_name", fmt.Sprintf("NAME%d", rng.IntN(5000)), "recip_last_name", fmt.Sprintf("FAMILY%d", rng.IntN(20000)),
-			"recip_dob", fmt.Sprintf("%d-%02d-%02d", 1930+rng.IntN(85), 1+rng.IntN(12), 1+rng.IntN(28)),
+			"recip_first_name", names[rng.IntN(10)]+letters(rng.IntN(500)), "recip_last_name", "Lee"+letters(rng.IntN(20000)),
+			"recip_dob", fmt.Sprintf("%d-%02d-%02d", 1930+rng.IntN(75), 1+rng.IntN(12), 1+rng.IntN(28)),
 			"recip_address_street", fmt.Sprintf("%d Main St", rng.IntN(90000)), "recip_address_zip", zips[rng.IntN(len(zips))],
-			"recip_address_county", pick("06001", "06037", "Alameda", "037"), "recip_address_city", fmt.Sprintf("City%d", rng.IntN(900)),
-			"admin_date", fmt.Sprintf("202%d-%02d-%02d", 1+rng.IntN(5), 1+rng.IntN(12), 1+rng.IntN(28)),
-			"cvx", pick("208", "207", "309", "312", "217"), "lot_number", fmt.Sprintf("LOT%d", rng.IntN(3000)),
+			"recip_address_county", county, "recip_address_city", fmt.Sprintf("City%d", rng.IntN(900)),
+			"admin_date", fmt.Sprintf("%s-%02d-%02d", given.from, 9-5*(given.from[3]&1^1), 1+rng.IntN(28)), "vax_expiration", "2026-01",
+			"cvx", given.cvx, "ndc", given.ndc, "mvx", given.mvx, "lot_number", fmt.Sprintf("EN%d", 1000+rng.IntN(3000)),
 			"admin_name", fmt.Sprintf("Clinic %d", rng.IntN(2500)), "responsible_org", fmt.Sprintf("Org %d", rng.IntN(900)),
 			"admin_address_street", fmt.Sprintf("%d Broadway", rng.IntN(2500)), "recip_race_2", pick("2028-9", "UNK"))
 		if faults {
@@ -161,6 +165,14 @@ func sample(n int, faults bool) []row {
 		rows[i] = r
 	}
 	return rows
+}
+
+// letters spells a number.
+func letters(n int) string {
+	if n < 20 {
+		return string("abcdefghiklmnoprstuw"[n])
+	}
+	return letters(n/20) + letters(n%20)
 }
 
 // spoil puts one fault in every second row.

@@ -162,3 +162,25 @@ func BenchmarkApply(b *testing.B) {
 		})
 	}
 }
+
+// What the checks cost: the same rows with all of them and with none.
+func BenchmarkChecks(b *testing.B) {
+	raw := batch(memory.NewGoAllocator(), sample(118_000, false), asDeclared, 2)
+	for _, c := range []struct {
+		name   string
+		checks []func(*Mapper)
+	}{{"none", nil}, {"all", rowChecks()}} {
+		b.Run(c.name, func(b *testing.B) {
+			m := New(Options{Registry: "CAIR2", Today: 20800})
+			m.checks = c.checks
+			for b.Loop() {
+				res, err := m.Apply(raw)
+				if err != nil {
+					b.Fatal(err)
+				}
+				res.Events.Release()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/118_000, "ns/row")
+		})
+	}
+}

@@ -139,6 +139,9 @@ func (m *Mapper) apply(raw arrow.RecordBatch) (Result, error) {
 	return res, nil
 }
 
+// Levels are the registry's, for findings that decoders made.
+func (m *Mapper) Levels() dose.Levels { return m.levels }
+
 // bind reads the batch's columns and cleans them.
 func (m *Mapper) bind(raw arrow.RecordBatch) error {
 	if int(raw.NumCols()) != len(m.cols) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -36,8 +37,31 @@ type config struct {
 	Gate      release.Limits    `yaml:"gate"`      // docs/RELEASES.md
 	Retention release.Retention `yaml:"retention"` // docs/RELEASES.md
 
-	Feeds  []feedConfig `yaml:"feeds,omitempty"`  // docs/FEEDS.md
-	Notify notifyConfig `yaml:"notify,omitempty"` // who is told of late, held and failing feeds
+	Checks map[string]map[string]dose.Setting `yaml:"checks,omitempty" json:"checks,omitempty"` // docs/CHECKS.md, by registry; "*" for all
+	Feeds  []feedConfig                       `yaml:"feeds,omitempty"`                          // docs/FEEDS.md
+	Notify notifyConfig                       `yaml:"notify,omitempty"`                         // who is told of late, held and failing feeds
+
+	levels map[string]dose.Levels // of Checks
+}
+
+// settle reads the settings of the checks: a registry's own stand over those
+// for all.
+func (c *config) settle() error {
+	c.levels = make(map[string]dose.Levels, len(c.Checks))
+	var errs []error
+	for registry, own := range c.Checks {
+		all := maps.Clone(c.Checks["*"])
+		if all == nil {
+			all = make(map[string]dose.Setting, len(own))
+		}
+		maps.Copy(all, own)
+		l, err := dose.NewLevels(all)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", registry, err))
+		}
+		c.levels[registry] = l
+	}
+	return errors.Join(errs...)
 }
 
 // readConfig reads the file, then lets the environment and flags win.
@@ -55,7 +79,7 @@ func (e *env) readConfig(_ *cobra.Command) error {
 			return fmt.Errorf("configuration %s: %w: %w", e.configFile, err, dose.ErrInvalid)
 		}
 	}
-	if err := errors.Join(e.config.check(), e.checkFeeds()); err != nil {
+	if err := errors.Join(e.config.check(), e.config.settle(), e.checkFeeds()); err != nil {
 		return fmt.Errorf("configuration %s: %w", e.configFile, err)
 	}
 	for _, d := range []string{e.data, os.Getenv("DOSEBOOK_DATA"), e.config.Data, "dosebook-data"} {

@@ -68,7 +68,7 @@ func (e *env) makeControl(ctx context.Context, req pipelines.Request, summary bo
 	if err != nil {
 		return err
 	}
-	r := &pipelines.Runner{Decoder: decoder, Now: e.now, Workers: e.config.Workers}
+	r := &pipelines.Runner{Decoder: decoder, Now: e.now, Levels: e.config.levels, Workers: e.config.Workers}
 	records, refused, err := r.ControlVersions(ctx, req, f)
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err

@@ -114,7 +114,7 @@ func (e *env) warehouse(ctx context.Context, b *book, path string) (*duckdb.DB, 
 
 func (e *env) runner(b *book, w load.Warehouse) *pipelines.Runner {
 	return &pipelines.Runner{Raw: b.raw, Lake: b.lake, Ledger: b.ledger, Warehouses: []load.Warehouse{w},
-		Decoder: decoder, Now: e.now, Codes: b.codes, Workers: e.config.Workers}
+		Decoder: decoder, Now: e.now, Codes: b.codes, Levels: e.config.levels, Workers: e.config.Workers}
 }
 
 // segments lists the log up to a position, as a release needs it.
