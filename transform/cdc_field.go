@@ -127,27 +127,31 @@ const cdcPlaceholdersEnd = "2020-12-31"
 // validator, annotations of CVRSExtract; lengths of columns without one there
 // by the clearinghouse's list of field errors).
 func cdcFields(opt CDCOptions) []cdcField {
-	v1 := opt.Version == 1
-	coded := func(at int, required, mustNot kinds, codes ...string) cdcField {
-		return cdcField{at: at, required: required, mustNot: mustNot, form: inSet(codes...), filled: has(codes, "UNK")}
+	fields := append(append(personFields(), doseFields()...), siteFields(opt.Version == 1)...)
+	for i := range fields {
+		f := &fields[i]
+		if f.max == 0 {
+			f.max = 255
+		}
+		if opt.Filled { // CDC's mapping also empties what must not be sent
+			f.mustNot = 0
+			if f.filled {
+				f.required = 0
+			}
+		}
 	}
-	free := func(at int) cdcField { return cdcField{at: at} }
+	return fields
+}
+
+// coded is a column with a value set; where that has a code for unknown, CDC's
+// mapping fills it in.
+func coded(at int, required, mustNot kinds, codes ...string) cdcField {
+	return cdcField{at: at, required: required, mustNot: mustNot, form: inSet(codes...), filled: has(codes, "UNK")}
+}
+
+// personFields are CVRS 1 to 22.
+func personFields() []cdcField {
 	name := func(at int) cdcField { return cdcField{at: at, redact: true} }
-	given := func(at, max int, form func(string) dose.Check) cdcField {
-		return cdcField{at: at, mustNot: notGivenAny, max: max, form: form}
-	}
-	pin := cdcField{at: rawPIN, form: formed(isPIN)}
-	missedIs := cdcField{at: rawMissed}
-	suffix := cdcField{at: rawSuffix}
-	provider := dchTypes2
-	if v1 {
-		pin.required = ofAny
-		missedIs = coded(rawMissed, ofAny, 0, "YES", "NO")
-		suffix = coded(rawSuffix, 0, notGivenAny, "RN", "MD", "NP", "PA", "LPN", "OTH", "UNK")
-		provider = dchTypes1
-	}
-	refusal := coded(rawRefusal, ofAny, 0, "YES", "NO")
-	refusal.filled = true
 	fields := []cdcField{
 		{at: rawEventID, required: ofAny, form: formed(noBlank)},
 		{at: rawExtType, required: ofAny, form: inForm("D", "P", "I"), filled: true},
@@ -163,34 +167,44 @@ func cdcFields(opt CDCOptions) []cdcField {
 	for i := 1; i < 6; i++ {
 		fields = append(fields, coded(rawRace1+i, 0, 0, races...))
 	}
-	fields = append(fields,
-		coded(rawEthnicity, ofAny, 0, "2135-2", "2186-5", "UNK", "POL"),
-		cdcField{at: rawAdminDate, required: ofAny, form: dated()},
-		cdcField{at: rawCVX, required: ofVaccination | ofRefusal, mustNot: ofMissed, form: cdcVaccine},
+	return append(fields, coded(rawEthnicity, ofAny, 0, "2135-2", "2186-5", "UNK", "POL"))
+}
+
+// doseFields are CVRS 23 to 32.
+func doseFields() []cdcField {
+	given := func(at, max int, form func(string) dose.Check) cdcField {
+		return cdcField{at: at, mustNot: notGivenAny, max: max, form: form}
+	}
+	return []cdcField{
+		{at: rawAdminDate, required: ofAny, form: dated()},
+		{at: rawCVX, required: ofVaccination | ofRefusal, mustNot: ofMissed, form: cdcVaccine},
 		given(rawNDC, 50, cdcProduct), given(rawMVX, 3, cdcMaker), given(rawLot, 0, nil), given(rawExpiration, 0, dated(7)),
 		given(rawAdminSite, 0, inSet("LT", "LA", "LD", "LG", "LVL", "LLFA", "RT", "RA", "RD", "RG", "RVL", "RLFA")),
 		given(rawRoute, 10, inSet("C38238", "C28161", "C38284", "C38276", "C38288", "C38676", "C38299", "C38305",
 			"IM", "NS", "IN", "IV", "PO", "OTH", "SC", "TD")),
 		coded(rawDoseNum, ofVaccination, notGivenAny, "1", "2", "3", "4", "5", "6", "INV", "UNK"),
 		coded(rawComplete, ofVaccination, notGivenAny, "YES", "NO", "UNK"),
-		cdcField{at: rawOrg, required: ofAny, form: formed(beginsFull)}, cdcField{at: rawSite, required: ofAny, form: formed(beginsFull)},
-		pin, coded(rawProvider, ofVaccination|ofRefusal, 0, provider...),
-		free(rawSiteStreet), free(rawSiteStreet2), free(rawSiteCity),
-		cdcField{at: rawSiteCounty, form: cdcCounty}, cdcField{at: rawSiteState, form: cdcState}, cdcField{at: rawSiteZIP, form: formed(isZIP)},
-		suffix, refusal, coded(rawRisk, ofAny, 0, "YES", "NO", "UNK"), missedIs, coded(rawSerology, ofAny, 0, "YES", "NO", "UNK"))
-	for i := range fields {
-		f := &fields[i]
-		if f.max == 0 {
-			f.max = 255
-		}
-		if opt.Filled { // CDC's mapping also empties what must not be sent
-			f.mustNot = 0
-			if f.filled {
-				f.required = 0
-			}
-		}
 	}
-	return fields
+}
+
+// siteFields are CVRS 33 to 45, and the two that only version 1 has.
+func siteFields(v1 bool) []cdcField {
+	pin, provider := cdcField{at: rawPIN, form: formed(isPIN)}, dchTypes2
+	refusal := coded(rawRefusal, ofAny, 0, "YES", "NO")
+	refusal.filled = true
+	missedIs, suffix := cdcField{at: rawMissed}, cdcField{at: rawSuffix}
+	if v1 {
+		pin.required, provider = ofAny, dchTypes1
+		missedIs = coded(rawMissed, ofAny, 0, "YES", "NO")
+		suffix = coded(rawSuffix, 0, notGivenAny, "RN", "MD", "NP", "PA", "LPN", "OTH", "UNK")
+	}
+	return []cdcField{
+		{at: rawOrg, required: ofAny, form: formed(beginsFull)}, {at: rawSite, required: ofAny, form: formed(beginsFull)},
+		pin, coded(rawProvider, ofVaccination|ofRefusal, 0, provider...),
+		{at: rawSiteStreet}, {at: rawSiteStreet2}, {at: rawSiteCity},
+		{at: rawSiteCounty, form: cdcCounty}, {at: rawSiteState, form: cdcState}, {at: rawSiteZIP, form: formed(isZIP)},
+		suffix, refusal, coded(rawRisk, ofAny, 0, "YES", "NO", "UNK"), missedIs, coded(rawSerology, ofAny, 0, "YES", "NO", "UNK"),
+	}
 }
 
 func has(codes []string, code string) bool {

@@ -88,6 +88,7 @@ var cdcCases = []struct {
 	{"required of refusals", CDCOptions{}, refusal("cvx", "", "admin_name", ""), "REQD002 admin_name, REQD002 cvx"},
 	{"no ext_type", CDCOptions{}, michigan("ext_type", ""), "DATA005 ext_type"},
 	{"no ext_type, named", CDCOptions{}, michigan("ext_type", "", "recip_last_name", "Lee"), "DATA005 ext_type"},
+	{"no ext_type, linked", CDCOptions{}, michigan("ext_type", "", "pprl_id", "x"), "DATA005 ext_type"},
 	{"identified", CDCOptions{}, michigan("ext_type", "i", "recip_last_name", "Lee", "recip_first_name", ""), ""},
 	{"linked", CDCOptions{}, michigan("ext_type", "p", "pprl_id", "x"), ""},
 	{"linked by nothing", CDCOptions{}, michigan("ext_type", "P"), "DATA004 pprl_id"},

@@ -115,7 +115,17 @@ func wrongFields(issues []dose.Issue) map[rowField]bool {
 	return at
 }
 
-var rawColumns = dose.Index(dose.Raw())
+var (
+	rawNames   = names(dose.Raw())
+	rawColumns = dose.Index(dose.Raw())
+)
+
+func names(cols []dose.Column) (out []string) {
+	for _, c := range cols {
+		out = append(out, c.Name)
+	}
+	return out
+}
 
 func issueOf(x dose.Reject) dose.Issue {
 	is := dose.Issue{Row: x.Row, Line: x.Line, Check: x.Check, Field: dose.NoField}
@@ -210,7 +220,7 @@ func findingOf(x dose.Issue) finding {
 	f := finding{Line: x.Line, Code: rule.Code, Level: rule.Severity.String(), Message: rule.Says, remedy: rule.Remedy, cdc: cdcCode(rule.Code)}
 	switch {
 	case x.Field != dose.NoField:
-		f.Field = dose.Raw()[x.Field].Name
+		f.Field = rawNames[x.Field]
 	case x.Line == 0 && f.cdc:
 		f.Field = "Header"
 	}
