@@ -185,7 +185,7 @@ func copyOf(t *testing.T, from data, parts ...string) data {
 	t.Helper()
 	to := newData(t)
 	if len(parts) == 0 {
-		parts = []string{"control.db", "warehouse.duckdb", "raw", "lake", "releases"}
+		parts = []string{"control.db", "warehouse.duckdb", "raw", "lake", "releases", "keys"}
 	}
 	for _, part := range parts {
 		err := filepath.WalkDir(filepath.Join(string(from), part), func(path string, e fs.DirEntry, err error) error {
