@@ -19,7 +19,7 @@ var validateRules = map[Check]Rule{
 		"recip_missed_appt=NO", "recip_missed_appt=YES", 0},
 	CDCDate: {"cdc-date", "DATA001", Error, false, "recip_dob admin_date vax_expiration", "the value is no date, or not in the form asked for: YYYY-MM-DD; birth and expiry may be YYYY-MM", "correct the date", "CDC validator DATA001; CVRS v2, data conventions 5",
 		"admin_date=2021-03-05", "admin_date=2021-02-30", 0},
-	CDCDateForm: {"cdc-date-form", "DATA009", Error, false, "recip_dob admin_date vax_expiration", "the date has the month first", "write dates as YYYY-MM-DD", "CDC validator DATA009; CVRS v2, data conventions 5",
+	CDCDateForm: {"cdc-date-form", "DATA009", Error, false, "recip_dob admin_date vax_expiration", "the date is written with slashes", "write dates as YYYY-MM-DD", "CDC validator DATA009; CVRS v2, data conventions 5",
 		"admin_date=2021-03-05", "admin_date=03/05/2021", 0},
 	CDCPPRL: {"cdcpprl", "DATA004", Error, false, "pprl_id", "pprl_id goes with ext_type P, and with it alone", "send it in P extracts, leave it empty in others", "CDC validator DATA004; CVRS v2 field 3",
 		"pprl_id=", "pprl_id=P1", 0},
