@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
 	"syscall"
 	"testing"
 
@@ -41,6 +42,11 @@ func vxuMessages(n int) []byte {
 func BenchmarkHL7(b *testing.B) {
 	const n = 100_000
 	text := vxuMessages(n)
+	if out := os.Getenv("DOSEBOOK_HL7_OUT"); out != "" { // for bench/j2.sh: the peers read the same
+		if err := os.WriteFile(out, text, 0o600); err != nil {
+			b.Fatal(err)
+		}
+	}
 	for _, mapped := range []bool{false, true} {
 		b.Run(map[bool]string{false: "decode", true: "map"}[mapped], func(b *testing.B) {
 			d, err := decoder("hl7v2")
