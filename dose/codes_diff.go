@@ -24,6 +24,7 @@ func CodeSets() []string { return []string{"cvx", "mvx", "ndc", "trade"} }
 type CodeEntry struct {
 	Code   string
 	Fields []string
+	COVID  bool // of a COVID-19 vaccine, or its maker
 }
 
 // CodeFields are the names of the fields of a set's entries.
@@ -52,20 +53,20 @@ func (t *CodeTables) Entries(set string) []CodeEntry {
 			if v.COVID {
 				counts = yesNo(v.CountsUS)
 			}
-			out = append(out, CodeEntry{fmt.Sprint(v.CVX), []string{v.Name, v.Status, v.Updated, v.Group, v.MVX, v.Class, v.From, v.To, counts, yesNo(v.NonVaccine), v.Short}})
+			out = append(out, CodeEntry{fmt.Sprint(v.CVX), []string{v.Name, v.Status, v.Updated, v.Group, v.MVX, v.Class, v.From, v.To, counts, yesNo(v.NonVaccine), v.Short}, v.COVID})
 		}
 	case "mvx":
 		for _, m := range t.Makers() {
-			out = append(out, CodeEntry{m.MVX, []string{m.Name, m.Status, m.Updated}})
+			out = append(out, CodeEntry{m.MVX, []string{m.Name, m.Status, m.Updated}, makers[m.MVX] != ""})
 		}
 	case "ndc":
 		for _, p := range t.Products() {
 			unit := map[bool]string{true: "use", false: "sale"}[p.UnitOfUse]
-			out = append(out, CodeEntry{p.NDC, []string{p.TradeName, fmt.Sprint(p.CVX), p.MVX, p.From, p.To, unit, p.Use}})
+			out = append(out, CodeEntry{p.NDC, []string{p.TradeName, fmt.Sprint(p.CVX), p.MVX, p.From, p.To, unit, p.Use}, true})
 		}
 	case "trade":
 		for _, n := range t.trade {
-			out = append(out, CodeEntry{fmt.Sprintf("%s (CVX %d, %s)", n.Name, n.CVX, n.MVX), []string{n.Status, n.Updated}})
+			out = append(out, CodeEntry{fmt.Sprintf("%s (CVX %d, %s)", n.Name, n.CVX, n.MVX), []string{n.Status, n.Updated}, t.vaccines[n.CVX].COVID})
 		}
 	}
 	return out

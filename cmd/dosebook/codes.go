@@ -34,7 +34,7 @@ func codesListCommand(e *env) *cobra.Command {
 	c := &cobra.Command{
 		Use: "list", Short: "List the codes in force", Args: cobra.NoArgs,
 		Long: `List the codes in force. The NDC set holds COVID-19 products only; the others
-hold all that CDC lists, and --all shows those that are no COVID-19 vaccine's.`,
+hold all that CDC lists, and --all shows those that are no COVID-19 vaccine's too.`,
 		Example: `  dosebook codes list
   dosebook codes list --set ndc --json | jq -r '.codes[] | select(.cvx == "309") | .code'`,
 		RunE: func(*cobra.Command, []string) error {
@@ -65,7 +65,7 @@ func (e *env) listCodes(set string, all bool) error {
 		fmt.Fprintln(w, strings.ToUpper(strings.Join(append([]string{"code"}, fields...), "\t")))
 	}
 	for _, x := range t.Entries(set) {
-		if !all && !ofCOVID(t, set, x.Code) {
+		if !all && !x.COVID {
 			continue
 		}
 		o := object{"code": x.Code}
@@ -100,30 +100,6 @@ func (e *env) countCodes(t *dose.CodeTables) error {
 	}
 	e.say("edition of %s; built in: %s", t.Date(), dose.Builtin().Date())
 	return nil
-}
-
-// ofCOVID says whether an entry belongs to a COVID-19 vaccine.
-func ofCOVID(t *dose.CodeTables, set, code string) bool {
-	switch set {
-	case "cvx":
-		for _, v := range t.Vaccines() {
-			if fmt.Sprint(v.CVX) == code {
-				return v.COVID
-			}
-		}
-	case "mvx":
-		return dose.Manufacturer(code) != "" || strings.Contains(code, "UNK")
-	case "trade":
-		_, rest, _ := strings.Cut(code, "(CVX ")
-		var cvx int
-		if i := strings.LastIndex(code, "(CVX "); i >= 0 {
-			rest = code[i+len("(CVX "):]
-		}
-		_, _ = fmt.Sscanf(rest, "%d", &cvx)
-		v, _ := t.Vaccine(cvx)
-		return v.COVID
-	}
-	return true
 }
 
 func codesShowCommand(e *env) *cobra.Command {

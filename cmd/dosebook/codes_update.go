@@ -232,6 +232,12 @@ func (e *env) printUpdate(u codesUpdate) error {
 			return err
 		}
 	}
+	for _, d := range u.Changes {
+		if d.Set == "ndc" && (d.Field == "cvx" || d.Kind != "changed") {
+			e.say("an NDC is new, gone, or of another CVX: rows that took their CVX from it, and refused ones, are not counted here; replay --dry-run --codes has them")
+			break
+		}
+	}
 	switch {
 	case u.Written != "":
 		e.say("written to %s: in force for what is loaded from now on", u.Written)
