@@ -114,7 +114,8 @@ func (tr *tracer) call(pid, tid int, inside, refuse map[int]bool) {
 
 // A fault at a write, fsync or rename of a build, as an error and as a kill:
 // the old release or the new one is the latest, whole, and a build after it
-// gives what an undisturbed one gives. All of the calls in the long run.
+// gives what an undisturbed one gives. Of some 30,000 calls a few are hit, spread
+// evenly, the last ones too; 200 in the long run.
 func TestFaultInBuild(t *testing.T) {
 	w, _ := shared(t)
 	from := copyOf(t, w)
@@ -127,7 +128,7 @@ func TestFaultInBuild(t *testing.T) {
 	}
 	want := calm.hashes(t, "releases")
 	after := readText(t, filepath.Join(string(calm), "releases", "latest"))
-	times := size(2, 12, count.seen)
+	times := size(2, 4, 200)
 	t.Logf("%d writes, fsyncs and renames; %d are hit, twice each", count.seen, times)
 	for i := range times {
 		for _, kill := range []bool{false, true} {
