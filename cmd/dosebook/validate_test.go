@@ -41,6 +41,9 @@ func TestValidateFindings(t *testing.T) {
 		{"what loading refuses is said once", "20210305_01_CAA.txt", cvrsText(row("1", fields{"admin_date": "soon", "vax_refusal": "YES"})), 2,
 			[]string{"2 ERROR DATA001 admin_date", "2 ERROR DNTS002 mvx", "2 ERROR DNTS002 lot_number", "2 ERROR DNTS002 vax_admin_site", "2 ERROR DNTS002 vax_route",
 				"2 ERROR DNTS002 dose_num", "2 ERROR DNTS002 vax_series_complete", "2 ERROR BUSR012 admin_date"}}, // compared as text, as CDC's does
+		{"in CDC's words", "20210305_01_CAA.txt", cvrsText(row("1", fields{"admin_date": "", "vax_refusal": "YES", "mvx": "", "lot_number": "",
+			"vax_admin_site": "", "vax_route": "", "dose_num": "", "vax_series_complete": ""})), 2,
+			[]string{"2 ERROR REQD002 admin_date", "2 ERROR BUSR005 recip_dob"}},
 		{"few fields", "20210305_01_CAA.txt", cvrsText("1\tI", row("2", nil)), 2, []string{"2 ERROR FEW_FIELDS "}},
 		{"twice, in any case", "20210305_01_CAA.txt", cvrsText(row("a1", nil), row("b", nil), row("A1", nil)), 2, []string{"4 ERROR BUSR013 vax_event_id"}},
 		{"header", "20210305_01_CAA.txt", strings.Replace(cvrsText(row("1", nil)), "recip_sex", "recip_gender", 1), 2,
@@ -62,6 +65,24 @@ func TestValidateFindings(t *testing.T) {
 				t.Errorf("format %q, path %q", f.Format, f.Path)
 			}
 		})
+	}
+}
+
+// TestValidateNamesTheEvent holds that a finding names its own record's id,
+// also behind records that loading refuses and those that were no rows at all.
+func TestValidateNamesTheEvent(t *testing.T) {
+	odd := fields{"recip_address_county": "", "recip_sex": "X"}
+	v := validateJSON(t, 2, write(t, "20210305_01_CAA.txt", cvrsText(row("1", nil), "2\tI", row("", nil), row("4", odd), row("5", fields{"admin_date": ""}), row("6", odd))))
+	n := 0
+	for _, x := range v.Files[0].Issues {
+		if want := fmt.Sprint(x.Line - 1); x.Line == 5 || x.Line == 7 {
+			if n++; x.Vax_event_id != want {
+				t.Errorf("line %d %s: %q, want %q", x.Line, x.Code, x.Vax_event_id, want)
+			}
+		}
+	}
+	if f := v.Files[0]; n != 6 || f.Records != 6 || f.Failed_records != 5 {
+		t.Errorf("%d findings, %d of %d failed", n, f.Failed_records, f.Records)
 	}
 }
 
