@@ -24,7 +24,7 @@ var setChecks = []SetCheck{
 		"send the NDC in ndc and the lot in lot_number, then the records again as updates", "CVRS v2 fields 25, 27; AIRA/MQE, lot and NDC"},
 	{"MONTH_DAY_SWAPPED", Error, "{figure} % of the doses fall on the 13th of a month or later, with other senders {expected} %: month and day look swapped", "%",
 		"write dates as YYYY-MM-DD, month before day; send the records again as updates", "CVRS v2, data conventions 5"},
-	{"RACE_MIX_DRIFT", Error, "{label} fell or rose to {figure} % from {expected} % before: the codes of race or ethnicity look mapped anew", "%",
+	{"RACE_MIX_DRIFT", Error, "{label}: the codes of race or ethnicity look mapped anew", "%",
 		"check the sender's mapping of race and ethnicity (2135-2 is Latino); send the records again as updates", "Santa Clara County, 2021-04-26"},
 	{"RESENT_UNDER_NEW_IDS", Error, "{figure} % of the day's events are doses that the registry has reported under another id", "%",
 		"ask the registry for the ids it withdrew, and for deletes of them; the doses count once until then", "AIRA/MIROW, de-duplication"},

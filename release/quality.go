@@ -2,12 +2,15 @@ package release
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/dosebook/dosebook/dose"
+	"github.com/dosebook/dosebook/durable"
 	"github.com/dosebook/dosebook/load"
 	sqltext "github.com/dosebook/dosebook/sql"
 )
@@ -44,7 +47,7 @@ type Thresholds struct {
 // DefaultThresholds raise no finding on synthetic registries without a
 // disaster (docs/QUALITY.md says what was measured).
 func DefaultThresholds() Thresholds {
-	return Thresholds{Window: 28, Baseline: 180, SettleDays: 14, MissingExpected: 20, VolumeExpected: 50, VolumeTimes: 4, SwapEvents: 25, SwapPercent: 5,
+	return Thresholds{Window: 28, Baseline: 180, SettleDays: 14, MissingExpected: 30, VolumeExpected: 100, VolumeTimes: 5, SwapEvents: 25, SwapPercent: 5,
 		FirstEvents: 40, FirstPercent: 30, RaceEvents: 50, RacePoints: 15, RaceZ: 6, LotEvents: 10, LotPercent: 5, ZeroEvents: 30, ZeroPercent: 50,
 		UnknownEvents: 100, UnknownPercent: 5, ResentEvents: 10, ResentPercent: 20, DeletesBefore: 20, DeletesExpected: 12}
 }
@@ -76,7 +79,7 @@ var QualityTables = [...]string{"quality_day", "quality_given", "quality_county"
 
 // FindingQuery is the query for the findings of the tables in the folder root.
 func FindingQuery(root string, t Thresholds) (string, error) {
-	text, err := sqltext.Text("models/63_quality_finding.sql")
+	text, err := sqltext.Text("models/64_quality_finding.sql")
 	if err != nil {
 		return "", err
 	}
@@ -106,9 +109,14 @@ func (b *builder) quality(ctx context.Context) ([]File, error) {
 		return nil, nil
 	}
 	var files []File
+	rows := filepath.Join(b.dir, durable.Prefix+"quality")
+	if err := b.export(ctx, "models/60_quality_row.sql", rows, with...); err != nil {
+		return nil, err
+	}
+	with = append(with, "{row}", "read_parquet("+quote(rows)+")")
 	for i, table := range QualityTables {
 		name := table + ".parquet"
-		if err := b.export(ctx, fmt.Sprintf("models/%d_%s.sql", 60+i, table), filepath.Join(b.dir, name), with...); err != nil {
+		if err := b.export(ctx, fmt.Sprintf("models/%d_%s.sql", 61+i, table), filepath.Join(b.dir, name), with...); err != nil {
 			return nil, err
 		}
 		f, err := describe(b.dir, name)
@@ -125,7 +133,7 @@ func (b *builder) quality(ctx context.Context) ([]File, error) {
 		return nil, err
 	}
 	f, err := describe(b.dir, "quality_finding.parquet")
-	return append(files, f), err
+	return append(files, f), errors.Join(err, os.Remove(rows))
 }
 
 // qualitySources are the files behind the figures; nil without any events.

@@ -31,6 +31,8 @@ type Truth struct {
 	// Full names, by registry, the folder of what a full export of a FHIR
 	// server holds after all deliveries.
 	Full map[string]string `json:"full,omitempty"`
+	// Disasters that were planted into the files afterwards.
+	Disasters []Disaster `json:"disasters,omitempty"`
 }
 
 // CountyDayColumns names the figures of Truth.CountyDay.

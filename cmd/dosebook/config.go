@@ -37,6 +37,8 @@ type config struct {
 	Gate      release.Limits    `yaml:"gate"`      // docs/RELEASES.md
 	Retention release.Retention `yaml:"retention"` // docs/RELEASES.md
 
+	Quality release.Thresholds `yaml:"quality"` // docs/QUALITY.md
+
 	Checks map[string]map[string]dose.Setting `yaml:"checks,omitempty" json:"checks,omitempty"` // docs/CHECKS.md, by registry; "*" for all
 	Feeds  []feedConfig                       `yaml:"feeds,omitempty"`                          // docs/FEEDS.md
 	Notify notifyConfig                       `yaml:"notify,omitempty"`                         // who is told of late, held and failing feeds
@@ -67,7 +69,7 @@ func (c *config) settle() error {
 // readConfig reads the file, then lets the environment and flags win.
 func (e *env) readConfig(_ *cobra.Command) error {
 	e.config = config{Listen: "127.0.0.1:8080", RejectLimit: 0.05, Precision: "year", Workers: runtime.GOMAXPROCS(0),
-		Gate: release.DefaultLimits(), Retention: release.DefaultRetention()}
+		Gate: release.DefaultLimits(), Retention: release.DefaultRetention(), Quality: release.DefaultThresholds()}
 	if e.configFile != "" {
 		b, err := os.ReadFile(e.configFile)
 		if err != nil {
@@ -79,7 +81,7 @@ func (e *env) readConfig(_ *cobra.Command) error {
 			return fmt.Errorf("configuration %s: %w: %w", e.configFile, err, dose.ErrInvalid)
 		}
 	}
-	if err := errors.Join(e.config.check(), e.config.settle(), e.checkFeeds()); err != nil {
+	if err := errors.Join(e.config.check(), e.config.settle(), e.config.Quality.Check(), e.checkFeeds()); err != nil {
 		return fmt.Errorf("configuration %s: %w", e.configFile, err)
 	}
 	for _, d := range []string{e.data, os.Getenv("DOSEBOOK_DATA"), e.config.Data, "dosebook-data"} {

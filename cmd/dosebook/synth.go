@@ -1,16 +1,22 @@
 package main
 
 import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/dosebook/dosebook/dose"
 	"github.com/dosebook/dosebook/synth"
 )
 
 func synthCommand(e *env) *cobra.Command {
 	cfg := synth.Config{Defects: synth.DefaultDefects()}
 	var overlap bool
+	var disasters []string
 	var typos, crosswalk float64
 	c := &cobra.Command{
 		Use:   "synth DIR",
@@ -33,6 +39,11 @@ gives the same bytes. No person in them is real.`,
 			if err != nil {
 				return err
 			}
+			if len(disasters) > 0 {
+				if err := plant(cmd.Context(), args[0], t, disasters); err != nil {
+					return err
+				}
+			}
 			if e.json {
 				return e.printJSON(t.Totals)
 			}
@@ -50,6 +61,7 @@ gives the same bytes. No person in them is real.`,
 	f.BoolVar(&overlap, "overlap", false, "15 in 100 persons are known to a second registry too, under other ids; the truth of persons and doses is in truth_events.tsv")
 	f.Float64Var(&typos, "typos", synth.DefaultOverlap().Typos, "with --overlap: share of second ids with a typing error")
 	f.Float64Var(&crosswalk, "crosswalk", 0, "with --overlap: share of second ids that are listed in crosswalk.csv")
+	f.StringSliceVar(&disasters, "disaster", nil, "CODE of a check of docs/QUALITY.md, or all: let that go wrong with the first registry's CVRS files")
 	f.IntVar(&cfg.RowsPerFile, "rows-per-file", 0, "most rows of a file (default 200000)")
 	for _, d := range []struct {
 		name, text string
@@ -66,6 +78,24 @@ gives the same bytes. No person in them is real.`,
 		f.Float64Var(d.to, d.name, *d.to, d.text)
 	}
 	return c
+}
+
+// plant plants the disasters of those codes into the first registry.
+func plant(ctx context.Context, dir string, t *synth.Truth, codes []string) error {
+	all := synth.Disasters(t.Registries[0])
+	known := make([]string, len(all))
+	for i, d := range all {
+		known[i] = d.Code
+	}
+	for _, c := range codes {
+		if c != "all" && !slices.Contains(known, c) {
+			return fmt.Errorf("--disaster %q is not all or one of %s: %w", c, strings.Join(known, ", "), dose.ErrInvalid)
+		}
+	}
+	if !slices.Contains(codes, "all") {
+		all = slices.DeleteFunc(all, func(d synth.Disaster) bool { return !slices.Contains(codes, d.Code) })
+	}
+	return synth.Plant(ctx, dir, t, all)
 }
 
 // rows shows progress in rows, a few times a second.

@@ -52,10 +52,17 @@ reports as (
          power(now / events - before / b_events, 2)
            / ((now + before) / (events + b_events) * (1 - (now + before) / (events + b_events)) * (1 / events + 1 / b_events)) as z2
   from race where now + before > 0 and now + before < events + b_events
-), drifted as (
-  select 'RACE_MIX_DRIFT', registry, sender, '', min(day), max(day), max_by(events, (z2, label)), max_by(100.0 * now / events, (z2, label)),
-         max_by(100.0 * before / b_events, (z2, label)), max_by(label, (z2, label)) as label
+), moved as (
+  select *, first_value(day) over (partition by registry, sender order by z2 desc, day) as worst, 100.0 * now / events as figure, 100.0 * before / b_events as expected,
+         min(day) over (partition by registry, sender) as first_day, max(day) over (partition by registry, sender) as until
   from drift where 100 * change >= {race_points} and z2 >= {race_z} * {race_z}
+), drifted as (
+  -- the day on which it shows most; what fell stands before what rose
+  select 'RACE_MIX_DRIFT', registry, sender, '', any_value(first_day), any_value(until), any_value(events), min_by(figure, (figure - expected, label)),
+         min_by(expected, (figure - expected, label)),
+         string_agg(label || case when figure < expected then ' fell to ' else ' rose to ' end || round(figure, 1) || ' % from ' || round(expected, 1) || ' %', ', '
+                    order by figure - expected, label)
+  from moved where day = worst
   group by registry, sender
 ), lots as (
   select 'LOT_IN_NDC', registry, sender, '', min(day), max(day), sum(with_ndc), 100.0 * sum(lot_in_ndc) / sum(with_ndc), 0.0
@@ -70,7 +77,7 @@ reports as (
          b as (partition by registry, county order by day range between interval {window_and_baseline} day preceding and interval {window} day preceding)
 ), zeroless as (
   select registry, county, min(day) as day, max(day) as until, max_by(events, (events, day)) as events, max_by(100.0 * lost_zero / events, (events, day)) as figure,
-         max_by(case when b_events > 0 then 100.0 * b_lost / b_events else 0 end, (events, day)) as expected
+         min_by(case when b_events > 0 then 100.0 * b_lost / b_events else 0 end, day) as expected
   from places where events >= {zero_events} and 100 * lost_zero >= {zero_percent} * events
   group by registry, county
 ), zeros as (
@@ -84,7 +91,7 @@ reports as (
          b as (partition by registry order by day range between interval {window_and_baseline} day preceding and interval {window} day preceding)
 ), unknown as (
   select 'UNKNOWN_COUNTY_SHARE', registry, '', '', min(day), max(day), max_by(events, (events, day)), max_by(100.0 * unknown / events, (events, day)),
-         max_by(case when b_events > 0 then 100.0 * coalesce(b_unknown, 0) / b_events else 0 end, (events, day))
+         min_by(case when b_events > 0 then 100.0 * coalesce(b_unknown, 0) / b_events else 0 end, day)
   from nowhere
   where events >= {unknown_events} and 100 * unknown >= {unknown_percent} * events
     and (b_events is null or unknown * b_events >= 3 * coalesce(b_unknown, 0) * events)
@@ -135,7 +142,7 @@ reports as (
          any_value(all_deletes) * (any_value(total) - max(so_far)) / max(so_far)
   from deletes group by registry
   having any_value(all_deletes) >= {deletes_before} and any_value(all_deletes) * (any_value(total) - max(so_far)) >= {deletes_expected} * max(so_far)
-    and any_value(total) - max(so_far) >= 2 * max(gap) and any_value(last_day) - max(day) >= {window}
+    and 2 * (any_value(total) - max(so_far)) >= 3 * max(gap) and any_value(last_day) - max(day) >= {window}
 ), found as (
   select *, '' as label from swapped union all select *, '' from firsts union all select * from drifted union all select *, '' from lots
   union all select *, '' from zeros union all select *, '' from unknown union all select *, '' from resent union all select *, '' from missing
