@@ -63,21 +63,26 @@ gives the same bytes. No person in them is real.`,
 	f.Float64Var(&crosswalk, "crosswalk", 0, "with --overlap: share of second ids that are listed in crosswalk.csv")
 	f.StringSliceVar(&disasters, "disaster", nil, "CODE of a check of docs/QUALITY.md, or all: let that go wrong with the first registry's CVRS files")
 	f.IntVar(&cfg.RowsPerFile, "rows-per-file", 0, "most rows of a file (default 200000)")
+	defectFlags(c, &cfg.Defects)
+	return c
+}
+
+// defectFlags are the shares of faults.
+func defectFlags(c *cobra.Command, to *synth.Defects) {
 	for _, d := range []struct {
 		name, text string
 		to         *float64
 	}{
-		{"repeat-rows", "share of rows that come again in a later file", &cfg.Defects.RepeatRows},
-		{"repeat-files", "share of files that come again under another name", &cfg.Defects.RepeatFiles},
-		{"updates", "share of events that are corrected", &cfg.Defects.Updates},
-		{"deletes", "share of events that are deleted", &cfg.Defects.Deletes},
-		{"late-files", "share of files delivered after newer ones", &cfg.Defects.LateFiles},
-		{"unusable", "share of rows that must be refused", &cfg.Defects.Unusable},
-		{"soft", "share of rows with lesser problems", &cfg.Defects.Soft},
+		{"repeat-rows", "share of rows that come again in a later file", &to.RepeatRows},
+		{"repeat-files", "share of files that come again under another name", &to.RepeatFiles},
+		{"updates", "share of events that are corrected", &to.Updates},
+		{"deletes", "share of events that are deleted", &to.Deletes},
+		{"late-files", "share of files delivered after newer ones", &to.LateFiles},
+		{"unusable", "share of rows that must be refused", &to.Unusable},
+		{"soft", "share of rows with lesser problems", &to.Soft},
 	} {
-		f.Float64Var(d.to, d.name, *d.to, d.text)
+		c.Flags().Float64Var(d.to, d.name, *d.to, d.text)
 	}
-	return c
 }
 
 // plant plants the disasters of those codes into the first registry.
