@@ -35,14 +35,15 @@ func written(t *testing.T, dir string) map[string]time.Time {
 // look back gives the files that were built there, and moves nobody back.
 func TestBuildAgainAndAsOf(t *testing.T) {
 	t.Parallel()
-	w, _ := shared(t)
+	w, _ := cvrsWorld(t)
 	files := deliveryOf(t, w)
 	files = files[:size(9, 15, len(files))]
+	gate := write(t, "dosebook.yaml", "gate: {rise: 1000}\n") // a third of the files first: the doses double at once
 	d := newData(t)
 	built := map[int64]string{} // position → release
 	for i, part := range [][]arrival{files[:len(files)/3], files[len(files)/3 : len(files)-4], files[len(files)-4:]} {
 		d.loadAll(t, part, false)
-		d.ok(t, "release", "build")
+		d.ok(t, "release", "build", "--config", gate)
 		m := d.latest(t)
 		built[m.LedgerSeq] = m.ID
 		if len(built) != i+1 {
@@ -51,7 +52,7 @@ func TestBuildAgainAndAsOf(t *testing.T) {
 	}
 	store := filepath.Join(string(d), "releases")
 	last, was := d.latest(t).ID, written(t, store)
-	d.ok(t, "release", "build")
+	d.ok(t, "release", "build", "--config", gate)
 	for path, at := range written(t, store) {
 		if was[path] != at {
 			t.Errorf("building again wrote %s", filepath.Base(path))
@@ -68,29 +69,29 @@ func TestBuildAgainAndAsOf(t *testing.T) {
 			}
 			continue
 		}
-		if got := parse[struct{ ID string }](t, d.ok(t, "release", "build", "--json", "--as-of", fmt.Sprint(seq))).ID; got != id {
+		if got := parse[struct{ ID string }](t, d.ok(t, "release", "build", "--config", gate, "--json", "--as-of", fmt.Sprint(seq))).ID; got != id {
 			t.Errorf("position %d is release %s now, was %s", seq, got, id)
 		}
 	}
-	d.ok(t, "release", "build")
+	d.ok(t, "release", "build", "--config", gate)
 	sameFiles(t, "releases built anew", d.hashes(t, "releases"), want)
 	for seq, id := range built {
 		if id != last {
-			d.ok(t, "release", "build", "--as-of", fmt.Sprint(seq))
+			d.ok(t, "release", "build", "--config", gate, "--as-of", fmt.Sprint(seq))
 		}
 	}
 	if got := d.latest(t).ID; got != last {
 		t.Errorf("after looking back the latest is %s, was %s", got, last)
 	}
 	for seq, code := range map[string]int{"-1": 4, "99999": 4, "x": 2} {
-		d.exits(t, code, "release", "build", "--as-of", seq)
+		d.exits(t, code, "release", "build", "--config", gate, "--as-of", seq)
 	}
 	// A warehouse made anew from the lake gives the same files.
 	if err := os.RemoveAll(store); err != nil {
 		t.Fatal(err)
 	}
 	d.ok(t, "warehouse", "rebuild")
-	d.ok(t, "release", "build")
+	d.ok(t, "release", "build", "--config", gate)
 	got := d.hashes(t, "releases")
 	for name := range want {
 		if _, there := got[name]; !there {
@@ -104,7 +105,7 @@ func TestBuildAgainAndAsOf(t *testing.T) {
 // The files do not depend on the number of workers, nor on DuckDB's threads.
 func TestWorkers(t *testing.T) {
 	t.Parallel()
-	w, _ := shared(t)
+	w, _ := cvrsWorld(t)
 	files := slices.DeleteFunc(deliveryOf(t, w), func(a arrival) bool { return !strings.HasPrefix(a.path, string(w)) }) // a name without a date takes the clock's
 	files = files[:size(3, 8, len(files))]
 	var want map[string]string

@@ -121,7 +121,7 @@ func correct(t *testing.T, d data, registry string, files []arrival) string {
 // before and after, and the store is that of correct files from the start.
 func TestReplayEqualsCorrectFromTheStart(t *testing.T) {
 	t.Parallel()
-	w, _ := shared(t)
+	w, _ := cvrsWorld(t)
 	files := deliveryOf(t, w)
 	files = slices.DeleteFunc(files, func(a arrival) bool { return !strings.HasPrefix(a.path, string(w)) })
 	files = files[:size(8, 20, len(files))]
