@@ -8,7 +8,7 @@ import (
 
 // event is what of an Immunization has to wait for other parts of it.
 type event struct {
-	id, status, origin, key          string
+	id, status, origin               string
 	identifiers, contained, reason   value
 	patient, location, performer     value
 	manufacturer                     value
