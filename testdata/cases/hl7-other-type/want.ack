@@ -6,5 +6,7 @@ MSH|^~\&|dosebook|CAIR2|EHR|1234|20210306090000-0800||ACK^V04^ACK|20210306090000
 MSA|AR|M2
 ERR||MSH^1^9|200^Unsupported message type^HL70357|E|HL7_TYPE^^L|||MSH-9 is not VXU\S\V04: send vaccination records as VXU\S\V04\S\VXU_V04
 MSH|^~\&|dosebook|CAIR2|EHR|1234|20210306090000-0800||ACK^V04^ACK|20210306090000.3|P|2.5.1|||NE|NE|||||Z23^CDCPHINVS
-MSA|AA|M3
+MSA|AE|M3
+ERR||RXA^1^5|0^Message accepted^HL70357|W|CVX_NDC^^L|||ndc: the NDC is that of another vaccine than cvx says; cvx is used: correct CVX or NDC
+ERR||RXA^1^17^1^1|0^Message accepted^HL70357|W|CVX_MVX^^L|||mvx: the manufacturer doesn't make the vaccine that cvx says: correct CVX or MVX
 BTS|3

@@ -5,4 +5,6 @@ ERR||PID^1^5^1^2|102^Data type error^HL70357|W|NOT_UTF8^^L|||recip_first_name: t
 MSH|^~\&|dosebook|CAIR2|EHR|1234|20210306090000-0800||ACK^V04^ACK|20210306090000.2|P|2.5.1|||NE|NE|||||Z23^CDCPHINVS
 MSA|AE|M2
 ERR||PID^1^5^1^2|102^Data type error^HL70357|W|NOT_UTF8^^L|||recip_first_name: the value is no UTF-8; it was read as Windows-1252: export the file as UTF-8
+ERR||RXA^1^5|0^Message accepted^HL70357|W|CVX_NDC^^L|||ndc: the NDC is that of another vaccine than cvx says; cvx is used: correct CVX or NDC
+ERR||RXA^1^17^1^1|0^Message accepted^HL70357|W|CVX_MVX^^L|||mvx: the manufacturer doesn't make the vaccine that cvx says: correct CVX or MVX
 BTS|2
