@@ -72,7 +72,8 @@ type Column struct {
 	Name    string
 	Type    Type
 	Stage   Stage
-	Level   Level  // the least level of access that sees it
+	Level   Level  // the least level of access that sees it as it is
+	Below   Below  // what a lower level sees of it
 	Source  string // where the definition comes from
 	Meaning string // one sentence for the dictionary
 }

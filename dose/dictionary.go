@@ -13,9 +13,9 @@ func DataDictionary() string {
 
 Made from the declarations in package ` + "`dose`" + `; don't edit: ` + "`go test ./dose -run DataDictionary -update`" + ` writes it again.
 
-Contents: [dose_event](#dose_event) · [what else lies in the lake](#what-else-lies-in-the-lake) · [raw schema](#raw-schema) · [places](#places) · [vaccines](#vaccines) · [products](#products) · [value sets](#value-sets) · [checks](#checks)
+Contents: [dose_event](#dose_event) · [recipient](#recipient) · [what else lies in the lake](#what-else-lies-in-the-lake) · [raw schema](#raw-schema) · [places](#places) · [vaccines](#vaccines) · [products](#products) · [value sets](#value-sets) · [checks](#checks)
 
-*Level* is the least level of access that sees a column: deidentified (45 CFR 164.514(b)(2)), limited (164.514(e)), identified. *From* is who makes it: reported (as the registry sent it), row (derived from the row alone), set (derived from all rows; in releases only).
+*Level* is the least level of access that sees a column: deidentified (45 CFR 164.514(b)(2)), limited (164.514(e)), identified; what a lower level sees of it follows, if anything. *From* is who makes it: reported (as the registry sent it), row (derived from the row alone), set (derived from all rows; in releases only).
 
 ## dose_event
 
@@ -23,6 +23,8 @@ One row per reported event in its current version, deletes left out. The key is 
 
 `)
 	writeColumns(&w, ReleaseColumns(), true)
+	w.WriteString("\n## recipient\n\nOne row a person. Columns of dose_event are those of the person's latest dose.\n\n")
+	writeColumns(&w, Recipient(), true)
 	w.WriteString("\n## What else lies in the lake\n\nIn segments only; never released. Keys are labels for joins.\n\n")
 	writeColumns(&w, Only(event, Lake), true)
 	w.WriteString("\n## Raw schema\n\nWhat decoders hand on: text as it came, null where absent.\n\n")
@@ -36,6 +38,17 @@ One row per reported event in its current version, deletes left out. The key is 
 
 func (s Stage) String() string { return [...]string{"reported", "row", "lake", "set"}[s] }
 
+// seen says who sees the column, and what lower levels see of it.
+func (c Column) seen() string {
+	switch c.Below {
+	case Year:
+		return c.Level.String() + "; below, the year as `" + YearName(c.Name) + "`"
+	case Ninety:
+		return c.Level.String() + "; below, 90 for 90 and more"
+	}
+	return c.Level.String()
+}
+
 func writeColumns(w *strings.Builder, cols []Column, stage bool) {
 	head, line := "| column | type | level | from | meaning | source |\n", "|--|--|--|--|--|--|\n"
 	if !stage {
@@ -44,7 +57,7 @@ func writeColumns(w *strings.Builder, cols []Column, stage bool) {
 	w.WriteString(head + line)
 	for _, c := range cols {
 		if stage {
-			row(w, "`"+c.Name+"`", c.Type.SQL(), c.Level.String(), c.Stage.String(), c.Meaning, c.Source)
+			row(w, "`"+c.Name+"`", c.Type.SQL(), c.seen(), c.Stage.String(), c.Meaning, c.Source)
 		} else {
 			row(w, "`"+c.Name+"`", c.Level.String(), c.Meaning, c.Source)
 		}

@@ -78,6 +78,15 @@ var ageGroups = [...]struct {
 	label string
 }{{65, "65+"}, {50, "50-64"}, {18, "18-49"}, {12, "12-17"}, {5, "5-11"}, {0, "Under 5"}}
 
+// AgeGroups returns the published age groups, oldest first, and the label for
+// an unknown age.
+func AgeGroups() (labels []string) {
+	for _, g := range ageGroups {
+		labels = append(labels, g.label)
+	}
+	return append(labels, "Unknown Agegroup")
+}
+
 // AgeGroup returns the published age group.
 func AgeGroup(age int, known bool) string {
 	for _, g := range ageGroups {

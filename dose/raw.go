@@ -11,21 +11,21 @@ import "github.com/apache/arrow-go/v18/arrow"
 var raw = append(cvrs(),
 	Column{Name: "vax_prov_suffix", Source: "CVRS v1", Meaning: "Vaccinator's suffix (RN, MD, …), version 1 only."},
 	Column{Name: "recip_missed_appt", Source: "CVRS v1", Meaning: "YES for a missed appointment, version 1 only."},
-	Column{Name: "registry", Source: "feed", Meaning: "The registry that reported the event."},
+	Column{Name: "registry", Level: Limited, Source: "feed", Meaning: "The registry that reported the event."},
 	Column{Name: "action", Source: "HL7 RXA-21", Meaning: "A add, U update, D delete."},
 	Column{Name: "protection", Source: "HL7 PD1-12", Meaning: "Y locked or declined to share, N may be shared."},
-	Column{Name: "entry_time", Source: "HL7 RXA-22", Meaning: "When the provider's system recorded the event."},
-	Column{Name: "source_time", Source: "HL7 MSH-7", Meaning: "When the registry sent this record, where the record says so."},
+	Column{Name: "entry_time", Level: Limited, Source: "HL7 RXA-22", Meaning: "When the provider's system recorded the event."},
+	Column{Name: "source_time", Level: Limited, Source: "HL7 MSH-7", Meaning: "When the registry sent this record, where the record says so."},
 	Column{Name: "information_source", Source: "HL7 RXA-9, NIP001", Meaning: "00 new, 01–08 historical."},
 	Column{Name: "completion", Source: "HL7 RXA-20", Meaning: "CP complete, PA partial, NA not administered, RE refused."},
 	Column{Name: "refusal_reason", Source: "HL7 RXA-18, NIP002", Meaning: "00 parental, 01 religious, 02 other, 03 patient."},
 	Column{Name: "eligibility", Source: "HL7 OBX 64994-7", Meaning: "Funding program eligibility, V01 … V25."},
-	Column{Name: "funding_source", Source: "HL7 OBX 30963-3", Meaning: "Who paid for the vaccine."},
-	Column{Name: "recip_phone", Type: LongTxt, Source: "HL7 PID-13", Meaning: "Recipient's phone."},
-	Column{Name: "recip_email", Type: LongTxt, Source: "HL7 PID-13", Meaning: "Recipient's e-mail."},
-	Column{Name: "sender_id", Source: "HL7 MSH-4", Meaning: "Sending facility's id in the registry."},
-	Column{Name: "control_id", Type: LongTxt, Source: "HL7 MSH-10; FHIR Immunization.identifier", Meaning: "Message control id; of FHIR the event's business identifier."},
-	Column{Name: "line", Type: Big, Source: "dosebook", Meaning: "The record's place in the payload, from 1, counting physical lines."},
+	Column{Name: "funding_source", Level: Limited, Source: "HL7 OBX 30963-3", Meaning: "Who paid for the vaccine."},
+	Column{Name: "recip_phone", Type: LongTxt, Level: Identified, Source: "HL7 PID-13", Meaning: "Recipient's phone."},
+	Column{Name: "recip_email", Type: LongTxt, Level: Identified, Source: "HL7 PID-13", Meaning: "Recipient's e-mail."},
+	Column{Name: "sender_id", Level: Limited, Source: "HL7 MSH-4", Meaning: "Sending facility's id in the registry."},
+	Column{Name: "control_id", Type: LongTxt, Level: Limited, Source: "HL7 MSH-10; FHIR Immunization.identifier", Meaning: "Message control id; of FHIR the event's business identifier."},
+	Column{Name: "line", Type: Big, Level: Limited, Source: "dosebook", Meaning: "The record's place in the payload, from 1, counting physical lines."},
 )
 
 // Raw returns the columns of the raw schema, in order.
@@ -38,7 +38,10 @@ func RawSchema() *arrow.Schema { return Schema(raw) }
 const CVRSColumns = 45
 
 // cvrs declares CDC's 45 columns. Source numbers are positions in the CVRS v2
-// extract; the Level follows 45 CFR 164.514.
+// extract; the Level follows 45 CFR 164.514(b)(2)(i) and (e)(2). What names the
+// site of a dose names a place smaller than a state; so do lot and expiry, as
+// few sites get one. Text without a value set can hold anything, so it is limited
+// at least.
 func cvrs() []Column {
 	return []Column{
 		{Name: "vax_event_id", Type: LongTxt, Level: Identified, Source: "CVRS 1; HL7 ORC-3", Meaning: "The event's id in its registry; with registry it is the key."},
@@ -63,19 +66,19 @@ func cvrs() []Column {
 		{Name: "recip_race_5", Source: "CVRS 20; HL7 PID-10", Meaning: "Fifth race."},
 		{Name: "recip_race_6", Source: "CVRS 21; HL7 PID-10", Meaning: "Sixth race."},
 		{Name: "recip_ethnicity", Source: "CVRS 22; HL7 PID-22", Meaning: "2135-2 Hispanic or Latino, 2186-5 not, UNK, POL."},
-		{Name: "admin_date", Level: Limited, Source: "CVRS 23; HL7 RXA-3", Meaning: "Date the dose was given or refused; the first day of the month or year where only that is known."},
+		{Name: "admin_date", Level: Limited, Below: Year, Source: "CVRS 23; HL7 RXA-3", Meaning: "Date the dose was given or refused; the first day of the month or year where only that is known."},
 		{Name: "cvx", Source: "CVRS 24; HL7 RXA-5", Meaning: "Vaccine, CVX code; from the NDC where no CVX was sent."},
-		{Name: "ndc", Source: "CVRS 25; HL7 RXA-5", Meaning: "Product, NDC, unit of use preferred."},
+		{Name: "ndc", Level: Limited, Source: "CVRS 25; HL7 RXA-5", Meaning: "Product, NDC, unit of use preferred."},
 		{Name: "mvx", Source: "CVRS 26; HL7 RXA-17", Meaning: "Manufacturer, MVX code."},
-		{Name: "lot_number", Source: "CVRS 27; HL7 RXA-15", Meaning: "Lot, as reported."},
-		{Name: "vax_expiration", Source: "CVRS 28; HL7 RXA-16", Meaning: "Expiry date of the lot; the first day of the month where only that is known."},
+		{Name: "lot_number", Level: Limited, Source: "CVRS 27; HL7 RXA-15", Meaning: "Lot, as reported."},
+		{Name: "vax_expiration", Level: Limited, Source: "CVRS 28; HL7 RXA-16", Meaning: "Expiry date of the lot; the first day of the month where only that is known."},
 		{Name: "vax_admin_site", Source: "CVRS 29; HL7 RXR-2", Meaning: "Body site."},
 		{Name: "vax_route", Source: "CVRS 30; HL7 RXR-1", Meaning: "Route of administration."},
 		{Name: "dose_num", Source: "CVRS 31; HL7 OBX 30973-2", Meaning: "Dose number as reported; never trusted, see dose_ordinal."},
 		{Name: "vax_series_complete", Source: "CVRS 32; HL7 OBX 59783-1", Meaning: "YES, NO, UNK as reported; never trusted, see series_status."},
-		{Name: "responsible_org", Source: "CVRS 33; HL7 MSH-22", Meaning: "Parent organisation that is responsible."},
-		{Name: "admin_name", Source: "CVRS 34; HL7 RXA-11.4", Meaning: "Site where the dose was given."},
-		{Name: "vtrcks_prov_pin", Source: "CVRS 35; HL7 RXA-11.4", Meaning: "Provider PIN, six digits."},
+		{Name: "responsible_org", Level: Limited, Source: "CVRS 33; HL7 MSH-22", Meaning: "Parent organisation that is responsible."},
+		{Name: "admin_name", Level: Limited, Source: "CVRS 34; HL7 RXA-11.4", Meaning: "Site where the dose was given."},
+		{Name: "vtrcks_prov_pin", Level: Limited, Source: "CVRS 35; HL7 RXA-11.4", Meaning: "Provider PIN, six digits."},
 		{Name: "admin_type", Source: "CVRS 36; HL7 RXA-11.6", Meaning: "Kind of provider, 1–28 or UNK."},
 		{Name: "admin_address_street", Source: "CVRS 37; HL7 RXA-11.9", Level: Identified, Meaning: "Street of the place of administration; a resident's home for long-term care."},
 		{Name: "admin_address_street_2", Source: "CVRS 38; HL7 RXA-11.10", Level: Identified, Meaning: "Second line of that address."},

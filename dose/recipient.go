@@ -29,7 +29,7 @@ func declareRecipient() []Column {
 	}
 	const source = "CDPH data dictionary, recipient view"
 	date := func(name, meaning string) Column {
-		return Column{Name: name, Type: Date, Stage: Set, Level: Limited, Source: source, Meaning: meaning}
+		return Column{Name: name, Type: Date, Stage: Set, Level: Limited, Below: Year, Source: source, Meaning: meaning}
 	}
 	return append(cols,
 		Column{Name: "doses", Type: Int, Stage: Set, Source: source, Meaning: "Doses that count."},

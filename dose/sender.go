@@ -56,4 +56,5 @@ const (
 	RejectOpen        = "open"        // waits for a corrected record
 	RejectQuarantined = "quarantined" // waits for its sender to be cleared
 	RejectReplayed    = "replayed"    // was loaded again; a new segment says what became of it
+	RejectGivenUp     = "given-up"    // a steward gave it up, with a reason
 )
