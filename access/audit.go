@@ -1,11 +1,11 @@
 package access
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -22,13 +22,15 @@ type Entry struct {
 	Token   int64     `json:"token,omitempty"` // its id
 	Remote  string    `json:"remote,omitempty"`
 	Grant   int64     `json:"grant,omitempty"`
+	Purpose string    `json:"purpose,omitempty"`
 	Action  string    `json:"action"`
 	Release string    `json:"release,omitempty"`
 	Place   string    `json:"place,omitempty"`
 	File    string    `json:"file,omitempty"`
 	Rows    int64     `json:"rows,omitempty"`
 	Bytes   int64     `json:"bytes,omitempty"` // of the whole file, however much of it was asked for
-	Outcome string    `json:"outcome"`
+	Outcome string    `json:"outcome"`         // allowed, denied, done; of an end: whole, part, cut
+	Of      int64     `json:"of,omitempty"`    // of an end: the entry that allowed it
 	Detail  string    `json:"detail,omitempty"`
 }
 
@@ -48,16 +50,23 @@ type queue struct {
 
 type pending struct {
 	entry Entry
-	done  chan error // of one
+	done  chan error // of one; entry.Seq is set before
 }
 
 // Audit writes the entry and returns once it has reached the disk. On an
 // error nothing may be handed out. Seq and, where it is zero, Time are set
 // here.
-func (s *Store) Audit(ctx context.Context, e Entry) (err error) {
+func (s *Store) Audit(ctx context.Context, e Entry) error {
+	_, err := s.Begin(ctx, e)
+	return err
+}
+
+// Begin is Audit, and returns the entry's number: the end of a download names
+// it.
+func (s *Store) Begin(ctx context.Context, e Entry) (seq int64, err error) {
 	defer dose.Wrap(&err, "audit")
 	if e.User == "" || e.Action == "" || e.Outcome == "" {
-		return fmt.Errorf("an entry needs user, action and outcome: %w", dose.ErrInvalid)
+		return 0, fmt.Errorf("an entry needs user, action and outcome: %w", dose.ErrInvalid)
 	}
 	p := &pending{entry: e, done: make(chan error, 1)}
 	q := &s.audit
@@ -67,10 +76,10 @@ func (s *Store) Audit(ctx context.Context, e Entry) (err error) {
 	for {
 		select {
 		case err := <-p.done:
-			return err
+			return p.entry.Seq, err
 		case <-ctx.Done():
 			q.leave(p)
-			return ctx.Err()
+			return 0, ctx.Err()
 		case q.turn <- struct{}{}:
 			s.writeWaiting(ctx)
 			<-q.turn
@@ -110,7 +119,8 @@ func (s *Store) writeWaiting(ctx context.Context) {
 		entries[i] = p.entry
 	}
 	err := s.write(ctx, entries)
-	for _, p := range batch {
+	for i, p := range batch {
+		p.entry.Seq = entries[i].Seq
 		p.done <- err
 	}
 }
@@ -125,13 +135,14 @@ func (s *Store) write(ctx context.Context, entries []Entry) error {
 	if err := appendAudit(ctx, tx, now, entries); err != nil {
 		return err
 	}
-	if err := markUsed(ctx, tx, now, entries); err != nil {
+	if err := errors.Join(markUsed(ctx, tx, now, entries), s.markRead(ctx, tx, now, entries)); err != nil {
 		return err
 	}
 	return tx.Commit()
 }
 
-// appendAudit adds entries to the chain. The transaction holds the write
+// appendAudit adds entries to the chain, and sets their numbers and times. The
+// transaction holds the write
 // lock, so that no other process can add between the look and the insert.
 func appendAudit(ctx context.Context, tx *sql.Tx, now time.Time, entries []Entry) error {
 	seq, hash, err := head(ctx, tx)
@@ -143,7 +154,8 @@ func appendAudit(ctx context.Context, tx *sql.Tx, now time.Time, entries []Entry
 		return err
 	}
 	defer insert.Close()
-	for _, e := range entries {
+	for i := range entries {
+		e := &entries[i]
 		seq++
 		e.Seq = seq
 		if e.Time.IsZero() {
@@ -159,7 +171,7 @@ func appendAudit(ctx context.Context, tx *sql.Tx, now time.Time, entries []Entry
 			return err
 		}
 	}
-	return nil
+	return tick(ctx, tx, now)
 }
 
 func link(before, entry []byte) []byte {
@@ -194,84 +206,4 @@ func markUsed(ctx context.Context, tx *sql.Tx, now time.Time, entries []Entry) e
 		}
 	}
 	return nil
-}
-
-// AuditHead returns the number and the hash of the newest entry. Kept
-// elsewhere, they prove later that the chain up to there was not written
-// anew.
-func (s *Store) AuditHead(ctx context.Context) (seq int64, hash []byte, err error) {
-	defer dose.Wrap(&err, "audit head")
-	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return 0, nil, err
-	}
-	defer func() { _ = tx.Rollback() }()
-	return head(ctx, tx)
-}
-
-// VerifyAudit walks the whole chain and returns how many entries are good.
-// An edit, a deletion, a reorder or a cut tail is an error that names the
-// first entry that does not fit. Who can rewrite the whole file can rewrite
-// the chain: compare AuditHead with one kept elsewhere.
-func (s *Store) VerifyAudit(ctx context.Context) (n int64, err error) {
-	defer dose.Wrap(&err, "verify audit")
-	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true}) // one snapshot, so that highest and rows agree
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = tx.Rollback() }()
-	rows, err := tx.QueryContext(ctx, "select seq, entry, hash from audit order by seq")
-	if err != nil {
-		return 0, err
-	}
-	defer rows.Close()
-	before := make([]byte, sha256.Size)
-	for rows.Next() {
-		var seq int64
-		var entry, hash []byte
-		if err := rows.Scan(&seq, &entry, &hash); err != nil {
-			return n, err
-		}
-		var e Entry
-		if err := json.Unmarshal(entry, &e); err != nil || e.Seq != seq || seq != n+1 || !bytes.Equal(hash, link(before, entry)) {
-			return n, fmt.Errorf("the audit is broken at entry %d: restore control.db from a backup and compare", n+1)
-		}
-		before, n = hash, seq
-	}
-	if err := rows.Err(); err != nil {
-		return n, err
-	}
-	var highest int64
-	if err := tx.QueryRowContext(ctx, "select coalesce(max(seq), 0) from sqlite_sequence where name = 'audit'").Scan(&highest); err != nil {
-		return n, err
-	}
-	if highest != n {
-		return n, fmt.Errorf("the audit ends at entry %d, but %d were written", n, highest)
-	}
-	return n, nil
-}
-
-// ListAudit returns up to limit entries of a user (all users when empty)
-// after the number since, oldest first.
-func (s *Store) ListAudit(ctx context.Context, user string, since int64, limit int) (_ []Entry, err error) {
-	defer dose.Wrap(&err, "list audit")
-	const q = "select entry from audit where seq > ?1 and (?2 = '' or entry ->> 'user' = ?2) order by seq limit ?3"
-	rows, err := s.db.QueryContext(ctx, q, since, user, limit)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var out []Entry
-	for rows.Next() {
-		var text []byte
-		if err := rows.Scan(&text); err != nil {
-			return nil, err
-		}
-		var e Entry
-		if err := json.Unmarshal(text, &e); err != nil {
-			return nil, err
-		}
-		out = append(out, e)
-	}
-	return out, rows.Err()
 }

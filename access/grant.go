@@ -104,6 +104,11 @@ func (g Grant) places() string {
 	return b.String()
 }
 
+// summary is the grant in a line of the audit.
+func (g Grant) summary() string {
+	return fmt.Sprintf("%s %s %s %s until %s", g.User, g.Role, g.places(), g.Level, stamp(g.Expires))
+}
+
 // setPlaces reads the column's text; anything it does not know is an error.
 func (g *Grant) setPlaces(text string) error {
 	if text == "all" {
@@ -150,6 +155,9 @@ func (g *Grant) check(now time.Time) error {
 		if stateOnly(p) {
 			return fmt.Errorf("%s is the state's: grant all places to a steward or reporter: %w", p, dose.ErrInvalid)
 		}
+	}
+	if g.Purpose != "" && !lineForm.MatchString(g.Purpose) {
+		return fmt.Errorf("a purpose is one line of up to 500 characters: %w", dose.ErrInvalid)
 	}
 	if g.Training != "" {
 		if _, err := time.Parse(time.DateOnly, g.Training); err != nil {

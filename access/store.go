@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/dosebook/dosebook/dose"
@@ -14,9 +15,16 @@ import (
 // Store is access in the control database. It may be used from many
 // goroutines and, beside other processes, on the same file.
 type Store struct {
-	db    *sql.DB
-	now   func() time.Time
-	audit queue
+	// Unusual may be set before the store is used.
+	Unusual  Unusual
+	db       *sql.DB
+	now      func() time.Time
+	audit    queue
+	refusals struct {
+		mu  sync.Mutex
+		day string
+		of  map[string]int64 // by user
+	}
 }
 
 // Open returns the store on the control database, which the caller opened
@@ -36,34 +44,67 @@ func (s *Store) Ping(ctx context.Context) (err error) {
 }
 
 // Grant records g and returns it as it stands. The first grant makes the
-// user. Without an end it lasts two years; an analyst's is always
-// de-identified. by is the user who does it, for the audit.
+// user. Without an end it lasts two years, or as long as its agreement; an
+// analyst's is always de-identified. by is the user who does it, for the
+// audit: nobody grants to themself, but for the first steward of all.
 func (s *Store) Grant(ctx context.Context, by string, g Grant) (_ Grant, err error) {
 	defer dose.Wrap(&err, "grant")
-	now := s.now()
-	if err := g.check(now); err != nil {
+	ends := !g.Expires.IsZero()
+	if err := g.check(s.now()); err != nil {
 		return Grant{}, err
 	}
-	g.Created, g.CreatedBy, g.Revoked, g.RevokedBy = now, by, time.Time{}, ""
 	err = s.change(ctx, func(tx *sql.Tx) (Entry, error) {
-		_, err := tx.ExecContext(ctx, "insert into access_user values (?, ?, ?) on conflict do nothing", g.User, micros(now), by)
-		if err != nil {
+		if err := s.notOwn(ctx, tx, by, g.User); err != nil {
 			return Entry{}, err
 		}
-		text, err := sqltext.Text("queries/access_grant_add.sql")
-		if err != nil {
-			return Entry{}, err
-		}
-		res, err := tx.ExecContext(ctx, text, g.User, string(g.Role), g.places(), g.Level.String(), micros(g.Expires),
-			g.Agreement, g.Training, g.Purpose, micros(now), by)
-		if err != nil {
-			return Entry{}, err
-		}
-		g.ID, err = res.LastInsertId()
-		detail := fmt.Sprintf("%s %s %s %s until %s", g.User, g.Role, g.places(), g.Level, g.Expires.UTC().Format(time.RFC3339))
-		return Entry{User: by, Action: "grant", Grant: g.ID, Detail: detail}, err
+		err := s.add(ctx, tx, by, &g, ends)
+		return Entry{User: by, Action: "grant", Grant: g.ID, Purpose: g.Purpose, Detail: g.summary()}, err
 	})
-	return g, err
+	if err != nil {
+		return Grant{}, err
+	}
+	return g, nil
+}
+
+// add writes a grant that was checked; ends says that its end was asked for.
+func (s *Store) add(ctx context.Context, tx *sql.Tx, by string, g *Grant, ends bool) error {
+	now := s.now()
+	if err := errors.Join(g.check(now), s.cover(ctx, tx, g, ends)); err != nil {
+		return err
+	}
+	g.Created, g.CreatedBy, g.Revoked, g.RevokedBy = now, by, time.Time{}, ""
+	if _, err := tx.ExecContext(ctx, "insert into access_user values (?, ?, ?) on conflict do nothing", g.User, micros(now), by); err != nil {
+		return err
+	}
+	text, err := sqltext.Text("queries/access_grant_add.sql")
+	if err != nil {
+		return err
+	}
+	res, err := tx.ExecContext(ctx, text, g.User, string(g.Role), g.places(), g.Level.String(), micros(g.Expires),
+		g.Agreement, g.Training, g.Purpose, micros(now), by)
+	if err != nil {
+		return err
+	}
+	g.ID, err = res.LastInsertId()
+	return err
+}
+
+// notOwn refuses who would grant to themself while there is another steward
+// to ask.
+func (s *Store) notOwn(ctx context.Context, tx *sql.Tx, by, user string) error {
+	if !same(by, user) {
+		return nil
+	}
+	all, err := grants(ctx, tx, "")
+	if err != nil {
+		return err
+	}
+	for _, g := range all {
+		if g.Role == Steward && g.All && g.Counts(s.now()) {
+			return fmt.Errorf("nobody grants to themself; ask another steward: %w", dose.ErrDenied)
+		}
+	}
+	return nil
 }
 
 // Revoke ends a grant at once. An unknown one is dose.ErrNotFound; one that
@@ -115,7 +156,11 @@ func (s *Store) Principal(ctx context.Context, user string) (_ Principal, err er
 	if len(gs) == 0 {
 		return Principal{}, dose.ErrUnknownUser // the first grant makes the user
 	}
-	return Principal{User: user, Grants: gs}, nil
+	seen, err := s.seen(ctx)
+	if err != nil {
+		return Principal{}, err
+	}
+	return Principal{User: user, Grants: gs, Seen: seen}, nil
 }
 
 type querier interface {

@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,45 +35,125 @@ type Token struct {
 	LastUsed  time.Time `json:"last_used,omitzero"` // to the minute
 	Revoked   time.Time `json:"revoked,omitzero"`
 	RevokedBy string    `json:"revoked_by,omitempty"`
+	Within    *Limits   `json:"within,omitempty"`   // its own scope; nil: all that the user may
+	Replaces  int64     `json:"replaces,omitempty"` // the token it was rotated from
 }
 
 // CreateToken makes a token for a user that has been granted something, and
 // returns it in plain text: the only time it is ever shown. Without an end it
-// lives 90 days.
+// lives 90 days. It may do what the user may.
 func (s *Store) CreateToken(ctx context.Context, by, user, name string, expires time.Time) (plain string, t Token, err error) {
+	return s.MakeToken(ctx, by, Token{User: user, Name: name, Expires: expires})
+}
+
+// MakeToken is CreateToken for a token that may do less: t names the user,
+// and may have a name, an end and a scope.
+func (s *Store) MakeToken(ctx context.Context, by string, t Token) (plain string, _ Token, err error) {
 	defer dose.Wrap(&err, "create token")
-	now := s.now()
-	if expires.IsZero() {
-		expires = now.Add(defaultLife)
+	if t.Expires.IsZero() {
+		t.Expires = s.now().Add(defaultLife)
 	}
-	if !expires.After(now) {
-		return "", t, fmt.Errorf("the token would have expired already; give a later time: %w", dose.ErrInvalid)
+	if err := t.check(s.now()); err != nil {
+		return "", Token{}, err
 	}
-	if len(name) > 128 {
-		return "", t, fmt.Errorf("a token's name has up to 128 bytes: %w", dose.ErrInvalid)
-	}
-	secret := make([]byte, 32)
-	_, _ = rand.Read(secret) // crypto/rand never fails: it ends the program instead
-	plain = prefix + base64.RawURLEncoding.EncodeToString(secret)
-	hash := sha256.Sum256([]byte(plain))
-	t = Token{User: user, Name: name, Created: now, CreatedBy: by, Expires: expires}
 	err = s.change(ctx, func(tx *sql.Tx) (Entry, error) {
-		if err := s.known(ctx, tx, user); err != nil {
+		if err := s.known(ctx, tx, t.User); err != nil {
 			return Entry{}, err
 		}
-		const q = "insert into access_token (user, name, hash, created_at, created_by, expires_at) values (?, ?, ?, ?, ?, ?)"
-		res, err := tx.ExecContext(ctx, q, user, name, hash[:], micros(now), by, micros(expires))
-		if err != nil {
-			return Entry{}, err
-		}
-		t.ID, err = res.LastInsertId()
-		detail := user + " until " + expires.UTC().Format(time.RFC3339)
-		return Entry{User: by, Action: "create token", Token: t.ID, Detail: detail}, err
+		plain, t, err = s.addToken(ctx, tx, by, t)
+		return Entry{User: by, Action: "create token", Token: t.ID, Detail: t.User + " until " + stamp(t.Expires) + t.Within.summary()}, err
 	})
 	if err != nil {
 		return "", Token{}, err
 	}
 	return plain, t, nil
+}
+
+// RotateToken makes a token that takes another's place, with its name and
+// scope, as long a life unless expires says, and lets the old one live for
+// overlap, so that programs can change over.
+func (s *Store) RotateToken(ctx context.Context, by string, id int64, expires time.Time, overlap time.Duration) (plain string, t Token, err error) {
+	defer dose.Wrap(&err, "rotate token %d", id)
+	now := s.now()
+	if overlap < 0 || overlap > 7*24*time.Hour {
+		return "", t, fmt.Errorf("the old token may live up to seven days more: %w", dose.ErrInvalid)
+	}
+	err = s.change(ctx, func(tx *sql.Tx) (Entry, error) {
+		all, err := tokens(ctx, tx, "")
+		if err != nil {
+			return Entry{}, err
+		}
+		at := slices.IndexFunc(all, func(t Token) bool { return t.ID == id })
+		if at < 0 {
+			return Entry{}, dose.ErrNotFound
+		}
+		if t = all[at]; !t.Revoked.IsZero() || !now.Before(t.Expires) {
+			return Entry{}, fmt.Errorf("it has ended; make a new one: %w", dose.ErrDenied)
+		}
+		if slices.ContainsFunc(all, func(other Token) bool { return other.Replaces == id }) {
+			return Entry{}, fmt.Errorf("it was rotated already: %w", dose.ErrDenied)
+		}
+		if expires.IsZero() {
+			expires = now.Add(t.Expires.Sub(t.Created))
+		}
+		old := min(micros(t.Expires), micros(now.Add(overlap)))
+		if _, err := tx.ExecContext(ctx, "update access_token set expires_at = ? where id = ?", old, id); err != nil {
+			return Entry{}, err
+		}
+		t.Replaces, t.Expires = id, expires
+		if err := t.check(now); err != nil {
+			return Entry{}, err
+		}
+		plain, t, err = s.addToken(ctx, tx, by, t)
+		return Entry{User: by, Action: "rotate token", Token: t.ID, Detail: fmt.Sprintf("%s until %s, for token %d, which ends %s", t.User, stamp(t.Expires), id, stamp(fromMicros(old)))}, err
+	})
+	if err != nil {
+		return "", Token{}, err
+	}
+	return plain, t, nil
+}
+
+func (t *Token) check(now time.Time) error {
+	if !t.Expires.After(now) {
+		return fmt.Errorf("the token would have expired already; give a later time: %w", dose.ErrInvalid)
+	}
+	if t.Name != "" && (len(t.Name) > 128 || !lineForm.MatchString(t.Name)) {
+		return fmt.Errorf("a token's name has up to 128 bytes, on one line: %w", dose.ErrInvalid)
+	}
+	if t.Within == nil {
+		return nil
+	}
+	for _, p := range t.Within.Places {
+		if _, err := dose.ParsePlace(string(p)); err != nil {
+			return err
+		}
+	}
+	for _, k := range t.Within.Kinds {
+		if !slices.Contains(asks[Read], k) && !slices.Contains(asks[Match], k) {
+			return fmt.Errorf("kind %q is not one of place files, state files, records, roster match, audit, grants: %w", k, dose.ErrInvalid)
+		}
+	}
+	_, err := dose.ParseLevel(t.Within.Level.String())
+	return err
+}
+
+func (s *Store) addToken(ctx context.Context, tx *sql.Tx, by string, t Token) (plain string, _ Token, err error) {
+	secret := make([]byte, 32)
+	_, _ = rand.Read(secret) // crypto/rand never fails: it ends the program instead
+	plain = prefix + base64.RawURLEncoding.EncodeToString(secret)
+	hash := sha256.Sum256([]byte(plain))
+	t.Created, t.CreatedBy, t.LastUsed, t.Revoked, t.RevokedBy = s.now(), by, time.Time{}, time.Time{}, ""
+	text, err := sqltext.Text("queries/access_token_add.sql")
+	if err != nil {
+		return "", t, err
+	}
+	places, level, kinds := t.Within.columns()
+	res, err := tx.ExecContext(ctx, text, t.User, t.Name, hash[:], micros(t.Created), by, micros(t.Expires), places, level, kinds, t.Replaces)
+	if err != nil {
+		return "", t, err
+	}
+	t.ID, err = res.LastInsertId()
+	return plain, t, err
 }
 
 // RevokeToken ends a token at once.
@@ -88,11 +169,15 @@ func (s *Store) RevokeToken(ctx context.Context, by string, id int64) (err error
 // ended ones included, oldest first.
 func (s *Store) Tokens(ctx context.Context, user string) (_ []Token, err error) {
 	defer dose.Wrap(&err, "list tokens")
+	return tokens(ctx, s.db, user)
+}
+
+func tokens(ctx context.Context, db querier, user string) ([]Token, error) {
 	text, err := sqltext.Text("queries/access_token_list.sql")
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.db.QueryContext(ctx, text, user)
+	rows, err := db.QueryContext(ctx, text, user)
 	if err != nil {
 		return nil, err
 	}
@@ -102,10 +187,15 @@ func (s *Store) Tokens(ctx context.Context, user string) (_ []Token, err error) 
 		var t Token
 		var created, expires int64
 		var used, revoked sql.NullInt64
-		if err := rows.Scan(&t.ID, &t.User, &t.Name, &created, &t.CreatedBy, &expires, &used, &revoked, &t.RevokedBy); err != nil {
+		var places, level, kinds string
+		err := rows.Scan(&t.ID, &t.User, &t.Name, &created, &t.CreatedBy, &expires, &used, &revoked, &t.RevokedBy, &places, &level, &kinds, &t.Replaces)
+		if err != nil {
 			return nil, err
 		}
 		t.Created, t.Expires, t.LastUsed, t.Revoked = fromMicros(created), fromMicros(expires), fromNull(used), fromNull(revoked)
+		if t.Within, err = readLimits(places, level, kinds); err != nil {
+			return nil, fmt.Errorf("token %d is damaged (%v); revoke it and make another: %w", t.ID, err, dose.ErrDenied)
+		}
 		out = append(out, t)
 	}
 	return out, rows.Err()
@@ -122,11 +212,11 @@ func (s *Store) Authenticate(ctx context.Context, bearer string) (Principal, err
 	}
 	hash := sha256.Sum256([]byte(bearer))
 	var id, expires int64
-	var user string
+	var user, places, level, kinds string
 	var kept []byte
 	var revoked sql.NullInt64
-	const q = "select id, user, hash, expires_at, revoked_at from access_token where hash = ?"
-	err := s.db.QueryRowContext(ctx, q, hash[:]).Scan(&id, &user, &kept, &expires, &revoked)
+	const q = "select id, user, hash, expires_at, revoked_at, places, level, kinds from access_token where hash = ?"
+	err := s.db.QueryRowContext(ctx, q, hash[:]).Scan(&id, &user, &kept, &expires, &revoked, &places, &level, &kinds)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Principal{}, dose.ErrUnknownUser
 	}
@@ -141,6 +231,10 @@ func (s *Store) Authenticate(ctx context.Context, bearer string) (Principal, err
 	p, err := s.Principal(ctx, user)
 	if err != nil {
 		return Principal{}, err
+	}
+	if p.Within, err = readLimits(places, level, kinds); err != nil {
+		// Not %w: a damaged row is a refusal, not somebody's wrong input.
+		return Principal{}, fmt.Errorf("token %d is damaged (%v); revoke it and make another: %w", id, err, dose.ErrDenied)
 	}
 	p.Token = id
 	return p, nil
