@@ -1,0 +1,137 @@
+package suppress
+
+import (
+	"context"
+	"fmt"
+)
+
+// Bound is what an outsider can say of a hidden cell.
+type Bound struct {
+	Cell      int32
+	Low, High float64 // High is +Inf where nothing bounds it
+	Leak      bool    // narrower than the cell's range
+	Rough     bool    // by propagation only: too many unknowns for a linear program
+}
+
+// unknowns that a dense linear program still takes in reasonable time.
+const unknowns = 600
+
+// Attack works out the bounds of each hidden cell that needs protection from
+// what is published alone: the shown cells, the relations, and that what is
+// hidden is one or more. It uses linear programming over each set of hidden
+// cells that hang together, and never looks at a hidden value. A leak that it
+// finds is one; that it finds none is no proof where relations of three
+// dimensions meet, since counts are whole numbers: see Check.
+func Attack(ctx context.Context, s *System) ([]Bound, error) {
+	s.index()
+	var out []Bound
+	for _, group := range s.groups() {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		bounds, err := s.attackGroup(group)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, bounds...)
+	}
+	for i := range out {
+		c := &s.Cells[out[i].Cell]
+		out[i].Leak = out[i].Low > float64(c.Low)+tolerance || out[i].High < float64(c.High)-tolerance
+	}
+	return out, nil
+}
+
+const tolerance = 1e-6
+
+// groups are the hidden cells that hang together by relations.
+func (s *System) groups() [][]int32 {
+	done := make([]bool, len(s.Cells))
+	var out [][]int32
+	for i := range s.Cells {
+		if done[i] || !s.Cells[i].hidden() {
+			continue
+		}
+		group, needs := []int32{int32(i)}, false
+		done[i] = true
+		for k := 0; k < len(group); k++ {
+			needs = needs || s.Cells[group[k]].needs()
+			for _, l := range s.links(group[k]) {
+				for _, t := range s.relation(l.relation) {
+					if !done[t.Cell] && s.Cells[t.Cell].hidden() {
+						done[t.Cell] = true
+						group = append(group, t.Cell)
+					}
+				}
+			}
+		}
+		if needs {
+			out = append(out, group)
+		}
+	}
+	return out
+}
+
+func (s *System) attackGroup(group []int32) (out []Bound, err error) {
+	p := s.problem(group)
+	if len(group) > unknowns {
+		return s.propagate(group, p), nil
+	}
+	t, err := newTableau(p)
+	if err != nil {
+		return nil, err
+	}
+	for k, cell := range group {
+		if !s.Cells[cell].needs() {
+			continue
+		}
+		floor := float64(s.Cells[cell].floor())
+		low, err := t.least(k, 1)
+		if err != nil {
+			return nil, fmt.Errorf("cell %d, least: %w", cell, err)
+		}
+		high, err := t.least(k, -1)
+		if err != nil {
+			return nil, fmt.Errorf("cell %d, most: %w", cell, err)
+		}
+		out = append(out, Bound{Cell: cell, Low: floor + low, High: floor - high})
+	}
+	return out, nil
+}
+
+// problem is rows · x = right, x ≥ 0; x is by how much each unknown passes its
+// floor.
+type problem struct {
+	rows  [][]float64
+	right []float64
+	n     int
+}
+
+func (s *System) problem(group []int32) *problem {
+	column := make(map[int32]int, len(group))
+	for k, c := range group {
+		column[c] = k
+	}
+	p := &problem{n: len(group)}
+	seen := map[int32]bool{}
+	for _, c := range group {
+		for _, l := range s.links(c) {
+			if seen[l.relation] {
+				continue
+			}
+			seen[l.relation] = true
+			row, right := make([]float64, len(group)), 0.0
+			for _, t := range s.relation(l.relation) {
+				x := &s.Cells[t.Cell]
+				if k, ok := column[t.Cell]; ok {
+					row[k] += float64(t.Coef)
+					right -= float64(t.Coef) * float64(x.floor())
+				} else {
+					right -= float64(t.Coef) * float64(x.Value)
+				}
+			}
+			p.rows, p.right = append(p.rows, row), append(p.right, right)
+		}
+	}
+	return p
+}
