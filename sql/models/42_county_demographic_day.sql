@@ -4,17 +4,22 @@
 -- it is, per 10,000 people, and capped at 9,500 with a flag (CDC's cap of late
 -- 2021), never capped silently. {counties} is a list of (code, fips, label, flag), {population} of
 -- (fips, category, value, people).
-with step as (
-  select county, age_group, race_eth, coalesce(hpi_quartile, 0) as hpi_quartile, admin_date as day, count(*) as total,
+with given as (
+  select county, admin_date as day, age_group, race_eth, coalesce(hpi_quartile, 0) as hpi_quartile, product from derived where is_primary
+), step as (
+  -- each category in one pass: by the three together there are nearly as many groups as doses
+  select county, day, grouping(age_group, race_eth, hpi_quartile) as set, coalesce(age_group, race_eth, hpi_quartile) as code, count(*) as total,
          count(*) filter (product = 1) as pfizer, count(*) filter (product = 2) as moderna, count(*) filter (product = 3) as jj,
          0 as partially, 0 as fully, 0 as one
-  from derived where is_primary group by county, age_group, race_eth, coalesce(hpi_quartile, 0), admin_date
+  from given group by grouping sets ((county, day, age_group), (county, day, race_eth), (county, day, hpi_quartile))
   union all
-  select county, age_group, race_eth, hpi_quartile, ds1, 0, 0, 0, 0, count(*) filter (full_date is null or full_date <> ds1), 0, count(*)
-  from release_person group by county, age_group, race_eth, hpi_quartile, ds1
+  select county, ds1, grouping(age_group, race_eth, hpi_quartile), coalesce(age_group, race_eth, hpi_quartile), 0, 0, 0, 0,
+         count(*) filter (full_date is null or full_date <> ds1), 0, count(*)
+  from release_person group by grouping sets ((county, ds1, age_group), (county, ds1, race_eth), (county, ds1, hpi_quartile))
   union all
-  select county, age_group, race_eth, hpi_quartile, full_date, 0, 0, 0, 0, 0, count(*), 0
-  from release_person where full_date is not null group by county, age_group, race_eth, hpi_quartile, full_date
+  select county, full_date, grouping(age_group, race_eth, hpi_quartile), coalesce(age_group, race_eth, hpi_quartile), 0, 0, 0, 0, 0, count(*), 0
+  from release_person where full_date is not null
+  group by grouping sets ((county, full_date, age_group), (county, full_date, race_eth), (county, full_date, hpi_quartile))
 ), category(category, code, label) as (
   values ('Age Group', 0, 'Unknown Agegroup'), ('Age Group', 1, 'Under 5'), ('Age Group', 2, '5-11'), ('Age Group', 3, '12-17'),
          ('Age Group', 4, '18-49'), ('Age Group', 5, '50-64'), ('Age Group', 6, '65+'),
@@ -29,8 +34,7 @@ with step as (
 ), grouped as (
   select s.county, s.day, c.category, c.label, sum(total) as total, sum(pfizer) as pfizer, sum(moderna) as moderna, sum(jj) as jj,
          sum(partially) as partially, sum(fully) as fully, sum(one) as one
-  from step s join category c
-    on c.code = case c.category when 'Age Group' then s.age_group when 'Race/Ethnicity' then s.race_eth else s.hpi_quartile end
+  from step s join category c on c.code = s.code and s.set = case c.category when 'Age Group' then 3 when 'Race/Ethnicity' then 5 else 6 end
   group by s.county, s.day, c.category, c.label
 ), placed as (
   select k.label as place, k.fips, g.* exclude (county) from grouped g join county k on k.code = g.county
