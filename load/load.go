@@ -23,7 +23,7 @@ type Entry struct {
 	Registry   string // with Segment it names the folder in the lake
 	Segment    string
 	Action     string // A, U, D: what the payload's rows are where they don't say; S: all that the registry holds
-	Format     string // of the payload; Crosswalk and Decision hold no records
+	Format     string // of the payload; Crosswalk, Decision and Closing hold no records
 	SourceTime int64  // microseconds since 1970-01-01 UTC
 	Rows       int64  // events in the segment
 	Root       string // of a replay: the segment where its records were first refused; else empty
@@ -56,14 +56,29 @@ type Warehouse interface {
 	Close() error
 }
 
+// Standing is how the rows of one segment stand in a warehouse: each in one of
+// these.
+type Standing struct {
+	Current    int64 // the version of its event that counts
+	Duplicates int64 // the same, but another event of the same dose outranks it
+	Tombstoned int64 // says that its event is gone, or went with a snapshot
+	Superseded int64 // a newer version of its event counts
+}
+
+// Rows is how many rows there are.
+func (s Standing) Rows() int64 { return s.Current + s.Duplicates + s.Tombstoned + s.Superseded }
+
 // Formats of payloads that hold no records but say something about them.
 const (
 	Crosswalk = "crosswalk" // ids that moved
 	Decision  = "decision"  // what a steward settled
+	Closing   = "closing"   // rejects that a steward gave up, or took up again
 )
 
 // HoldsRecords says whether the entry's payload holds records of doses.
-func (e Entry) HoldsRecords() bool { return e.Format != Crosswalk && e.Format != Decision }
+func (e Entry) HoldsRecords() bool {
+	return e.Format != Crosswalk && e.Format != Decision && e.Format != Closing
+}
 
 // Place is where a row lies: ledger sequence and row in the segment. It is
 // pointer and tie-break; no stable id is made from it (ADR 0003).

@@ -55,6 +55,22 @@ func (l Lake) Replays(ctx context.Context, registry, segment string, each func(R
 	})
 }
 
+// Closed is one word of a steward on a reject.
+type Closed struct {
+	Registry, Segment string
+	Line              int64
+	Verdict           string // dose.RejectGivenUp, or dose.RejectOpen to take it up again
+	Reason, By, At    string
+}
+
+// Closings calls each with what a segment of format Closing says, in order.
+func (l Lake) Closings(ctx context.Context, registry, segment string, each func(Closed) error) error {
+	return l.read(ctx, registry, segment, InputFile, nil, func(c cells, i int) error {
+		return each(Closed{Registry: c.text("registry", i), Segment: c.text("segment", i), Line: c.number("line", i), Verdict: c.text("verdict", i),
+			Reason: c.text("reason", i), By: c.text("by", i), At: c.text("at", i)})
+	})
+}
+
 // cells are the columns of a batch, by name.
 type cells map[string]arrow.Array
 

@@ -21,10 +21,11 @@ import (
 
 // Inputs that hold no records are CSV files with these headers. Ids are the
 // registry's own; a crosswalk's entity is event, recipient or organisation, a
-// decision's dose or person.
+// decision's dose or person, a closing's verdict given-up or open.
 var inputHeader = map[string][]string{
 	load.Crosswalk: {"entity", "old_registry", "old_id", "new_registry", "new_id"},
 	load.Decision:  {"entity", "a_registry", "a_id", "b_registry", "b_id", "verdict", "reason"},
+	load.Closing:   {"registry", "segment", "line", "verdict", "reason", "by", "at"},
 }
 
 var (
@@ -60,8 +61,11 @@ func (r *Runner) input(ctx context.Context, k *Known) error {
 }
 
 func inputColumns(format string) []dose.Column {
-	if format == load.Crosswalk {
+	switch format {
+	case load.Crosswalk:
 		return aliasColumns
+	case load.Closing:
+		return closingColumns
 	}
 	return decisionColumns
 }
@@ -115,6 +119,9 @@ func checkInput(rec []string, format string, fields int) string {
 			return "a field is empty"
 		}
 	}
+	if format == load.Closing {
+		return checkClosing(rec)
+	}
 	if load.CheckRegistry(rec[1]) != nil || load.CheckRegistry(rec[3]) != nil {
 		return "a registry's name is not 1 to 32 of A-Z, 0-9, - and _"
 	}
@@ -138,6 +145,10 @@ func inputBatch(rows [][]string, format string) arrow.RecordBatch {
 	b := array.NewRecordBuilder(memory.DefaultAllocator, dose.Schema(inputColumns(format)))
 	defer b.Release()
 	for _, r := range rows {
+		if format == load.Closing {
+			appendClosing(b, r)
+			continue
+		}
 		cells := append([]string{r[0], r[1], r[2], "", r[3], r[4], ""}, r[5:]...)
 		for i, s := range cells {
 			switch f := b.Field(i).(type) {

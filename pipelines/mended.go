@@ -65,11 +65,12 @@ func (r *Runner) mended(ctx context.Context, q ReplayRequest, t *trails, known [
 	return out, nil
 }
 
-// states are all rejects: whether each still waits.
+// states are all rejects: whether each still waits. One that was given up is
+// to be opened again first.
 func (r *Runner) states(ctx context.Context, t *trails, known []Known, registry string) (map[place]bool, error) {
 	out := map[place]bool{}
 	err := rejects(ctx, r.Lake, t, known, Filter{Registry: registry}, func(x *Reject) error {
-		out[place{x.Known.Registry, x.Ref()}] = x.State != dose.RejectReplayed
+		out[place{x.Known.Registry, x.Ref()}] = x.waits()
 		return nil
 	})
 	return out, err

@@ -3,7 +3,6 @@ package pipelines
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"slices"
 
 	"github.com/dosebook/dosebook/dose"
@@ -15,6 +14,8 @@ type Reject struct {
 	Known  *Known // the segment that refused it
 	State  string // dose.RejectOpen, …
 	Became Ref    // of a replayed one: segment and line of its replay
+	Again  bool   // of a replayed one: it was refused again there
+	Given  Given  // of one that was given up
 	load.Refused
 }
 
@@ -24,17 +25,21 @@ func (x *Reject) Ref() Ref { return Ref{x.Known.Segment, x.Line} }
 // Filter says which rejects are meant; empty fields mean all.
 type Filter struct {
 	Registry, Segment, Code, Sender string
-	State                           string // dose.RejectOpen, …, or "waiting": all that was not replayed
+	State                           string // dose.RejectOpen, …, or Waiting
 	Line                            int64
 	Records                         bool // read their text too
 }
 
-// Waiting, as the state of a Filter, is every reject that was not replayed.
+// Waiting, as the state of a Filter, is every reject that is not closed.
 const Waiting = "waiting"
+
+// waits says whether something is still to be done: it was neither replayed
+// nor given up.
+func (x *Reject) waits() bool { return x.State != dose.RejectReplayed && x.State != dose.RejectGivenUp }
 
 func (f *Filter) holds(x *Reject) bool {
 	return (f.Code == "" || f.Code == x.Code) && (f.Sender == "" || f.Sender == x.Sender) && (f.Line == 0 || f.Line == x.Line) &&
-		(f.State == "" || f.State == x.State || f.State == Waiting && x.State != dose.RejectReplayed)
+		(f.State == "" || f.State == x.State || f.State == Waiting && x.waits())
 }
 
 // replay is one replay that the ledger holds.
@@ -44,10 +49,13 @@ type replay struct {
 	refs                            []load.Replayed // by line
 }
 
-// trails are all replays: what became of a reject, and where it came from.
+// trails are all replays and closings: what became of a reject, and where it
+// came from.
 type trails struct {
-	to map[place]step
-	of map[place]*replay // by segment; the line is 0
+	to      map[place]step
+	of      map[place]*replay // by segment; the line is 0
+	given   map[place]Given   // the rejects that are given up as it stands
+	touched map[string]bool   // REGISTRY/SEGMENT of the rejects that these name
 }
 
 type place struct {
@@ -78,13 +86,14 @@ func (l *Ledger) trails(ctx context.Context, lake load.Lake, registry string) (*
 	if err != nil {
 		return nil, err
 	}
-	t := &trails{to: map[place]step{}, of: map[place]*replay{}}
+	t := &trails{to: map[place]step{}, of: map[place]*replay{}, given: map[place]Given{}, touched: map[string]bool{}}
 	for i := range all {
 		x := &all[i]
 		if registry != "" && registry != x.registry {
 			continue
 		}
 		t.of[place{x.registry, Ref{x.segment, 0}}] = x
+		t.touched[x.registry+"/"+x.origin] = true
 		err := lake.Replays(ctx, x.registry, x.segment, func(r load.Replayed) error {
 			t.to[place{x.registry, Ref{r.Segment, r.OriginLine}}] = step{x.segment, r.Line, r.Until}
 			x.refs = append(x.refs, r)
@@ -94,7 +103,7 @@ func (l *Ledger) trails(ctx context.Context, lake load.Lake, registry string) (*
 			return nil, err
 		}
 	}
-	return t, nil
+	return t, l.closings(ctx, lake, registry, t)
 }
 
 // root returns where a reject's record was first refused.
@@ -133,6 +142,7 @@ func (l *Ledger) Rejects(ctx context.Context, lake load.Lake, f Filter, each fun
 }
 
 func rejects(ctx context.Context, lake load.Lake, t *trails, known []Known, f Filter, each func(*Reject) error) error {
+	again := refusedAgain(ctx, lake, known)
 	for i := range known {
 		k := &known[i]
 		if k.Rejects == 0 || f.Registry != "" && f.Registry != k.Registry || f.Segment != "" && f.Segment != k.Segment {
@@ -140,8 +150,15 @@ func rejects(ctx context.Context, lake load.Lake, t *trails, known []Known, f Fi
 		}
 		err := lake.Rejects(ctx, k.Registry, k.Segment, f.Records, func(r load.Refused) error {
 			x := Reject{Known: k, State: stateOf(r.Code), Refused: r}
-			if s, ok := t.to[place{k.Registry, x.Ref()}]; ok {
+			p := place{k.Registry, x.Ref()}
+			if s, ok := t.to[p]; ok {
 				x.State, x.Became = dose.RejectReplayed, Ref{s.segment, s.line}
+				var err error
+				if x.Again, err = again(k.Registry, s); err != nil {
+					return err
+				}
+			} else if x.Given, ok = t.given[p]; ok {
+				x.State = dose.RejectGivenUp
 			}
 			if !f.holds(&x) {
 				return nil
@@ -153,6 +170,36 @@ func rejects(ctx context.Context, lake load.Lake, t *trails, known []Known, f Fi
 		}
 	}
 	return nil
+}
+
+// refusedAgain returns what says whether a replayed record was refused there.
+// It reads each replay's rejects once, when they are first asked for.
+func refusedAgain(ctx context.Context, lake load.Lake, known []Known) func(registry string, s step) (bool, error) {
+	refused := map[string]bool{}
+	for i := range known {
+		if k := &known[i]; k.Rejects > 0 {
+			refused[k.Registry+"/"+k.Segment] = true
+		}
+	}
+	lines := map[string][]int64{}
+	return func(registry string, s step) (bool, error) {
+		key := registry + "/" + s.segment
+		if !refused[key] {
+			return false, nil
+		}
+		if _, ok := lines[key]; !ok {
+			err := lake.Rejects(ctx, registry, s.segment, false, func(r load.Refused) error {
+				lines[key] = append(lines[key], r.Line)
+				return nil
+			})
+			if err != nil {
+				return false, err
+			}
+			slices.Sort(lines[key])
+		}
+		i, _ := slices.BinarySearch(lines[key], s.line)
+		return i < len(lines[key]) && lines[key][i] < s.until, nil
+	}
 }
 
 // stateOf is the state of a reject that was not replayed.
@@ -172,49 +219,4 @@ func (l *Ledger) Waiting(ctx context.Context, lake load.Lake, registry, sender s
 		return nil
 	})
 	return n, err
-}
-
-// verifyRejects holds the replays against the rejects that they name: each
-// names rejects of an earlier segment, and none is replayed twice. So what
-// waits is what was refused less what was replayed.
-func (v *Verified) verifyRejects(ctx context.Context, lake load.Lake, ledger *Ledger, known []Known) error {
-	all, err := ledger.replays(ctx)
-	if err != nil {
-		return err
-	}
-	left := map[place]bool{}
-	for i := range known {
-		k := &known[i]
-		v.Refused += k.Rejects
-		if k.Rejects == 0 || !slices.ContainsFunc(all, func(x replay) bool { return x.registry == k.Registry && x.origin == k.Segment }) {
-			continue
-		}
-		err := lake.Rejects(ctx, k.Registry, k.Segment, false, func(r load.Refused) error {
-			left[place{k.Registry, Ref{k.Segment, r.Line}}] = true
-			return nil
-		})
-		if err != nil {
-			v.Bad = append(v.Bad, err.Error())
-		}
-	}
-	for _, x := range all {
-		n := int64(0)
-		err := lake.Replays(ctx, x.registry, x.segment, func(r load.Replayed) error {
-			p := place{x.registry, Ref{r.Segment, r.OriginLine}}
-			if r.Segment != x.origin || !left[p] {
-				v.Bad = append(v.Bad, fmt.Sprintf("segment %s replays %s, which is no reject, or was replayed before", x.segment, p.Ref))
-			}
-			delete(left, p)
-			n++
-			return nil
-		})
-		if err != nil {
-			v.Bad = append(v.Bad, err.Error())
-		} else if n != x.lines {
-			v.Bad = append(v.Bad, fmt.Sprintf("segment %s replays %d rejects, but the ledger says %d", x.segment, n, x.lines))
-		}
-		v.Replayed += n
-	}
-	v.Waiting = v.Refused - v.Replayed
-	return nil
 }

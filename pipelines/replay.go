@@ -35,7 +35,7 @@ type ReplayRequest struct {
 // payloads took up.
 type ReplayReport struct {
 	Selected int `json:"selected"` // rejects that were asked for
-	Settled  int `json:"settled"`  // in the file: replayed before, nothing waits
+	Settled  int `json:"settled"`  // in the file: replayed or given up before, nothing waits
 	Left     int `json:"left"`     // would be refused again as they are: they stay where they are
 	Unfit    int `json:"unfit"`    // can't be replayed in their format: send them again
 	*Report
@@ -128,7 +128,7 @@ func (r *Runner) waiting(ctx context.Context, q ReplayRequest, t *trails, known 
 	q.State, q.Records = cmp.Or(q.State, Waiting), false
 	lines := map[*Known][]int64{}
 	err := rejects(ctx, r.Lake, t, known, q.Filter, func(x *Reject) error {
-		if x.State != dose.RejectReplayed {
+		if x.waits() {
 			rep.Selected++
 			lines[x.Known] = append(lines[x.Known], x.Line)
 		}

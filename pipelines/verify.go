@@ -17,8 +17,9 @@ type Verified struct {
 	Bytes int64    `json:"bytes"`
 	Bad   []string `json:"bad"` // what is wrong, one sentence each
 
-	Refused  int64 `json:"rejects_refused"` // Waiting = Refused - Replayed
+	Refused  int64 `json:"rejects_refused"` // = Replayed + GivenUp + Waiting
 	Replayed int64 `json:"rejects_replayed"`
+	GivenUp  int64 `json:"rejects_given_up"`
 	Waiting  int64 `json:"rejects_waiting"`
 }
 
@@ -38,11 +39,16 @@ func Verify(ctx context.Context, raw Raw, lake load.Lake, ledger *Ledger) (Verif
 		for _, f := range k.Files {
 			v.check("lake file "+f.Path, filepath.Join(lake.Dir, filepath.FromSlash(f.Path)), f.Bytes, f.SHA256)
 		}
-		if got := k.Rows + k.Rejects; got != k.Records {
+		if got := k.Rows + k.Rejects; got != k.Records && k.HoldsRecords() {
 			v.Bad = append(v.Bad, fmt.Sprintf("segment %s: %d records, but %d events and rejects", k.Segment, k.Records, got))
 		}
 	}
-	return v, v.verifyRejects(ctx, lake, ledger, all)
+	counts, bad, err := countRejects(ctx, lake, ledger, all)
+	v.Bad = append(v.Bad, bad...)
+	for _, c := range counts {
+		v.Refused, v.Replayed, v.GivenUp, v.Waiting = v.Refused+c.refused, v.Replayed+c.replayed, v.GivenUp+c.givenUp, v.Waiting+c.open()
+	}
+	return v, err
 }
 
 func (v *Verified) check(what, path string, size int64, sum string) {

@@ -229,6 +229,9 @@ much they would refuse or a snapshot lacks. What can't be read stays held.`,
 				return err
 			}
 			return e.withFeeds(cmd.Context(), true, func(f *pipelines.Feeds) error {
+				if err := e.auditHeld(cmd.Context(), f, "feed release", args[0], ids); err != nil {
+					return err
+				}
 				rep, err := f.Release(cmd.Context(), args[0], who(), ids...)
 				if rep == nil {
 					return err
@@ -256,6 +259,9 @@ func feedsDrop(e *env) *cobra.Command {
 				return err
 			}
 			return e.withFeeds(cmd.Context(), true, func(f *pipelines.Feeds) error {
+				if err := e.auditHeld(cmd.Context(), f, "feed drop", args[0], ids); err != nil {
+					return err
+				}
 				n, err := f.Drop(cmd.Context(), args[0], who(), ids...)
 				if err == nil {
 					e.say("%d payloads are left out", n)

@@ -136,6 +136,9 @@ func TestFeedHolds(t *testing.T) {
 	b.ok(t, "explain", "CAIR2/a")
 	b.exits(t, 2, "--config", b.config, "feeds", "release", "cair2") // the web page still is one
 	b.ok(t, "--config", b.config, "feeds", "drop", "cair2", fmt.Sprint(s.Held[1].ID))
+	if a := b.ok(t, "audit", "list"); strings.Count(a, "feed release") != 2 || strings.Count(a, "feed drop") != 1 {
+		t.Errorf("the audit: %s", a)
+	}
 	b.run(t, 0, "cair2")
 	if s := b.show(t); s.Feed.State != "ok" || len(s.Held) != 0 || s.Notices[0].Cleared.IsZero() || s.Notices[1].Cleared.IsZero() {
 		t.Errorf("%+v", s)

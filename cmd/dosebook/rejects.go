@@ -26,10 +26,12 @@ to do. Once that is mended, here or at the sender's, 'replay' takes it down the
 line again. It counts as of when it was first sent, so it never overwrites newer
 knowledge. Nothing is edited in place: a replay is a new payload in the log.
 
-A reject is open, quarantined (its sender is not cleared: docs/SENDERS.md) or
-replayed. What is refused again on its replay is a reject of the new segment.`,
+A reject is open, quarantined (its sender is not cleared: docs/SENDERS.md),
+replayed or given up ('close'). What is refused again on its replay is a reject
+of the new segment.`,
 	}
-	c.AddCommand(rejectsListCommand(e), rejectsShowCommand(e), rejectsExportCommand(e), rejectsReplayCommand(e))
+	c.AddCommand(rejectsListCommand(e), rejectsShowCommand(e), rejectsExportCommand(e), rejectsReplayCommand(e),
+		rejectsCloseCommand(e), rejectsReopenCommand(e))
 	return c
 }
 
@@ -50,15 +52,15 @@ func rejectsListCommand(e *env) *cobra.Command {
   dosebook rejects list --code REQD001 --json | jq -r '.rejects[].ref'`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch f.State {
-			case "", pipelines.Waiting, dose.RejectOpen, dose.RejectQuarantined, dose.RejectReplayed:
+			case "", pipelines.Waiting, dose.RejectOpen, dose.RejectQuarantined, dose.RejectReplayed, dose.RejectGivenUp:
 			default:
-				return fmt.Errorf("--state %q is not open, quarantined, replayed or waiting: %w", f.State, dose.ErrInvalid)
+				return fmt.Errorf("--state %q is not open, quarantined, replayed, given-up or waiting: %w", f.State, dose.ErrInvalid)
 			}
 			return e.listRejects(cmd.Context(), f, limit)
 		},
 	}
 	filterFlags(c, &f)
-	c.Flags().StringVar(&f.State, "state", "", "open, quarantined, replayed, or waiting (open or quarantined)")
+	c.Flags().StringVar(&f.State, "state", "", "open, quarantined, replayed, given-up, or waiting (open or quarantined)")
 	c.Flags().IntVar(&limit, "limit", 100, "at most so many; 0 for all")
 	return c
 }
@@ -77,13 +79,23 @@ type rejected struct {
 	Sender   string `json:"sender"`
 	State    string `json:"state"`
 	Became   string `json:"replayed_as,omitempty"`
-	Record   string `json:"record,omitempty"`
+	Outcome  string `json:"outcome,omitempty"` // of a replayed one: loaded, refused again
+
+	Given *pipelines.Given `json:"given_up,omitempty"`
+
+	Record string `json:"record,omitempty"`
 }
 
 func showReject(x *pipelines.Reject) rejected {
-	r := rejected{x.Ref().String(), x.Known.Registry, x.Known.Segment, x.Known.Name, x.Line, x.Field, x.Code, x.Message, x.Remedy, x.Sender, x.State, "", x.Record}
+	r := rejected{x.Ref().String(), x.Known.Registry, x.Known.Segment, x.Known.Name, x.Line, x.Field, x.Code, x.Message, x.Remedy, x.Sender, x.State, "", "", nil, x.Record}
 	if x.Became.Segment != "" {
-		r.Became = x.Became.String()
+		r.Became, r.Outcome = x.Became.String(), "loaded"
+		if x.Again {
+			r.Outcome = "refused again"
+		}
+	}
+	if x.State == dose.RejectGivenUp {
+		r.Given = &x.Given
 	}
 	return r
 }
@@ -127,8 +139,8 @@ func (e *env) listRejects(ctx context.Context, f pipelines.Filter, limit int) er
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	e.say("%d rejects: %d open, %d quarantined, %d replayed%s", out.Total, out.States[dose.RejectOpen], out.States[dose.RejectQuarantined],
-		out.States[dose.RejectReplayed], more(int64(len(out.Rejects)), int64(out.Total)))
+	e.say("%d rejects: %d open, %d quarantined, %d replayed, %d given up%s", out.Total, out.States[dose.RejectOpen], out.States[dose.RejectQuarantined],
+		out.States[dose.RejectReplayed], out.States[dose.RejectGivenUp], more(int64(len(out.Rejects)), int64(out.Total)))
 	return nil
 }
 
@@ -147,8 +159,8 @@ func rejectsShowCommand(e *env) *cobra.Command {
 	c := &cobra.Command{
 		Use: "show SEGMENT:LINE", Short: "Show one refused record, with its text", Args: cobra.ExactArgs(1),
 		Long: `Show one refused record as it was received. The text names a person: it is
-shown here and nowhere else, and does not belong in tickets or e-mail. To a
-sender give SEGMENT:LINE, the file's name and the line.`,
+shown here and nowhere else (and in an export), and the audit keeps who looked.
+It does not belong in tickets or e-mail. To a sender give SEGMENT:LINE, the file's name and the line.`,
 		Example: `  dosebook rejects show 0d4f6b8a90112233:17`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ref, err := pipelines.ParseRef(args[0])
@@ -177,6 +189,9 @@ func (e *env) showReject(ctx context.Context, ref pipelines.Ref, registry string
 	if err == nil && len(out) == 0 {
 		err = fmt.Errorf("%s is no reject; 'dosebook rejects list' shows them: %w", ref, dose.ErrNotFound)
 	}
+	if err == nil {
+		err = b.auditRecords(ctx, "reject show", registry, ref.String(), len(out))
+	}
 	if err != nil {
 		return err
 	}
@@ -187,7 +202,10 @@ func (e *env) showReject(ctx context.Context, ref pipelines.Ref, registry string
 	for _, r := range out {
 		state := r.State
 		if r.Became != "" {
-			state += " as " + r.Became
+			state += " as " + r.Became + ", " + r.Outcome
+		}
+		if r.Given != nil {
+			state += " by " + plain(r.Given.By) + ", " + r.Given.At + ": " + plain(r.Given.Reason)
 		}
 		e.say("%s %s, line %d of %s\nstate    %s\nsender   %s\ncode     %s %s\nwrong    %s\ndo       %s\n", r.Registry, r.Segment, r.Line, plain(r.Path), state, plain(r.Sender),
 			r.Code, r.Field, r.Message, r.Remedy)
@@ -240,6 +258,9 @@ func (e *env) exportRejects(ctx context.Context, f pipelines.Filter) error {
 	if unfit > 0 {
 		e.note("%d records can't be written in their format and are left out; correct them at the source and send them again", unfit)
 	}
+	if err := b.auditRecords(ctx, "reject export", f.Registry, clipped(strings.TrimSpace(strings.Join([]string{f.Code, f.Sender, f.Segment}, " "))), n); err != nil {
+		return err
+	}
 	_, err = e.out.Write(text)
 	return err
 }
@@ -291,7 +312,7 @@ func (e *env) replayAndTell(ctx context.Context, q pipelines.ReplayRequest) erro
 		e.say("%d can't be replayed in their format: correct them at the source and send them again", rep.Unfit)
 	}
 	if rep.Settled > 0 {
-		e.say("%d were replayed before; nothing of them waits", rep.Settled)
+		e.say("%d were replayed or given up before; nothing of them waits", rep.Settled)
 	}
 	return err
 }

@@ -306,7 +306,7 @@ func (b *book) addRefused(ctx context.Context, registry string, src *senderSourc
 		if !replay[registry+"/"+x.Known.Segment] {
 			l.Refused++
 		}
-		if x.State != dose.RejectReplayed {
+		if x.State != dose.RejectReplayed && x.State != dose.RejectGivenUp {
 			l.Waiting++
 			l.Records++
 		}

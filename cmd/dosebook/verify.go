@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"github.com/dosebook/dosebook/dose"
 	"github.com/dosebook/dosebook/load/duckdb"
 	"github.com/dosebook/dosebook/pipelines"
 )
@@ -34,6 +37,8 @@ type verified struct {
 	pipelines.Verified
 	Releases int   `json:"releases"`
 	Audit    int64 `json:"audit_entries"`
+	// The last is the sum; none where another writer holds the warehouse.
+	Account []pipelines.Account `json:"account"`
 }
 
 func (e *env) verify(ctx context.Context, deep bool) error {
@@ -52,12 +57,19 @@ func (e *env) verify(ctx context.Context, deep bool) error {
 	if v.Audit, err = b.access.VerifyAudit(ctx); err != nil {
 		v.Bad = append(v.Bad, err.Error())
 	}
-	if deep {
-		err := e.writing(ctx, "verify --deep", b, func(w *duckdb.DB) error { return v.warehouse(ctx, b, w) })
-		if err != nil {
-			return err
-		}
+	err = e.writing(ctx, "verify", b, func(w *duckdb.DB) error { return v.warehouse(ctx, b, w, deep) })
+	switch {
+	case errors.Is(err, dose.ErrLocked) && !deep:
+		e.note("the account was not made: %v", err)
+	case errors.Is(err, dose.ErrLocked), ctx.Err() != nil:
+		return err
+	case err != nil:
+		v.Bad = append(v.Bad, "the warehouse can't be read: "+err.Error())
 	}
+	return e.printVerified(v)
+}
+
+func (e *env) printVerified(v verified) error {
 	if e.json {
 		if v.Bad == nil {
 			v.Bad = []string{}
@@ -69,13 +81,28 @@ func (e *env) verify(ctx context.Context, deep bool) error {
 		for _, bad := range v.Bad {
 			e.say("BAD  %s", bad)
 		}
-		e.say("%d records were refused, %d of them replayed; %d wait", v.Refused, v.Replayed, v.Waiting)
+		if err := e.printAccount(v.Account); err != nil {
+			return err
+		}
+		e.say("%d records were refused, %d of them replayed, %d given up; %d wait", v.Refused, v.Replayed, v.GivenUp, v.Waiting)
 		e.say("%d files, %d bytes, %d releases, %d audit entries checked; %d problems", v.Files, v.Bytes, v.Releases, v.Audit, len(v.Bad))
 	}
 	if len(v.Bad) > 0 {
 		return errors.New("what is kept is not whole; restore the named files from a backup, or rebuild releases and warehouse from the lake")
 	}
 	return nil
+}
+
+func (e *env) printAccount(all []pipelines.Account) error {
+	if len(all) == 0 {
+		return nil
+	}
+	w := tabwriter.NewWriter(e.out, 0, 0, 1, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "REGISTRY\tRECEIVED\t= CURRENT\t+ DUPLICATES\t+ SUPERSEDED\t+ TOMBSTONED\t+ OPEN REJECTS\t+ CLOSED\t+ PENDING\t")
+	for _, a := range all {
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n", a.Registry, a.Received, a.Current, a.Duplicates, a.Superseded, a.Tombstoned, a.Open, a.Closed, a.Pending)
+	}
+	return w.Flush()
 }
 
 func (v *verified) releases(b *book) error {
@@ -105,10 +132,28 @@ func (v *verified) releases(b *book) error {
 	return nil
 }
 
-func (v *verified) warehouse(ctx context.Context, b *book, w *duckdb.DB) error {
+// warehouse makes the account; deep also asks for the invariants.
+func (v *verified) warehouse(ctx context.Context, b *book, w *duckdb.DB, deep bool) error {
 	at, err := w.Position(ctx)
 	if err != nil {
 		return err
+	}
+	rows, err := w.Standings(ctx)
+	if err != nil {
+		return err
+	}
+	account, bad, err := pipelines.AccountFor(ctx, b.lake, b.ledger, at, rows)
+	if err != nil {
+		return err
+	}
+	v.Account = account
+	for _, what := range bad {
+		if !slices.Contains(v.Bad, what) {
+			v.Bad = append(v.Bad, what)
+		}
+	}
+	if !deep {
+		return nil
 	}
 	last, err := b.ledger.Position(ctx)
 	if err != nil {

@@ -19,7 +19,7 @@ type chunk struct {
 	fresh       map[int64]bool   // those whose rows arrive now
 	retimed     []string         // files of older segments with a new source time
 	taken       []string         // registries of snapshots among them
-	inputs      []inputRow       // crosswalks and decisions, in order
+	inputs      []inputRow       // crosswalks, decisions and closings, in order
 }
 
 // inputRow is an input: fresh ones are taken in, anew says also that an older
@@ -79,7 +79,7 @@ func (c *chunk) filesOf(rows *sql.Rows) ([]string, error) {
 	return files, rows.Err()
 }
 
-// inputs takes in crosswalks and decisions, and says which keys and recipients
+// inputs takes in crosswalks, decisions and closings, and says which keys and recipients
 // are to be decided anew.
 func (d *DB) inputs(ctx context.Context, c *chunk) error {
 	if err := d.run(ctx, "models/01_segments.sql"); err != nil {
@@ -96,7 +96,8 @@ func (d *DB) inputs(ctx context.Context, c *chunk) error {
 	if err := d.insert(ctx, "input_in", rows); err != nil {
 		return err
 	}
-	for format, text := range map[string]string{load.Crosswalk: "models/02_aliases.sql", load.Decision: "models/03_decisions.sql"} {
+	texts := map[string]string{load.Crosswalk: "models/02_aliases.sql", load.Decision: "models/03_decisions.sql", load.Closing: "models/08_closings.sql"}
+	for format, text := range texts {
 		if files := fresh[format]; len(files) > 0 {
 			if err := d.run(ctx, text, "{"+format+"}", list(files)); err != nil {
 				return err
