@@ -75,6 +75,9 @@ type textColumn struct {
 	name                string
 	kind                cellKind
 	json                bool
+	sheet               bool // cells of XLSX, which stand whole in what append… writes
+	digits              bool // sheet: integers as text
+	long                bool // sheet: a text was longer than a cell holds
 	before, after, null []byte
 
 	pages parquet.Pages
@@ -251,7 +254,7 @@ func (c *textColumn) renderEntries(d parquet.Dictionary) {
 		case bigKind, microsKind:
 			c.text = c.appendInt64(c.text, v.Int64())
 		case boolKind:
-			c.text = appendBool(c.text, v.Boolean())
+			c.text = c.appendBool(c.text, v.Boolean())
 		}
 		c.text = append(c.text, c.after...)
 		c.off = append(c.off, uint32(len(c.text)))
@@ -284,7 +287,7 @@ func (c *textColumn) next(buf []byte) []byte {
 	case bigKind, microsKind:
 		buf = c.appendInt64(buf, c.i64[j])
 	case boolKind:
-		buf = appendBool(buf, c.vals[j>>3]>>(j&7)&1 == 1)
+		buf = c.appendBool(buf, c.vals[j>>3]>>(j&7)&1 == 1)
 	}
 	return append(buf, c.after...)
 }

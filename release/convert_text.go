@@ -7,13 +7,23 @@ import (
 )
 
 func (c *textColumn) appendText(buf, text []byte) []byte {
-	if c.json {
+	switch {
+	case c.sheet:
+		c.long = c.long || tooLong(text)
+		return appendSheetText(buf, text)
+	case c.json:
 		return appendJSON(buf, text)
 	}
 	return appendCSV(buf, text)
 }
 
 func (c *textColumn) appendInt32(buf []byte, v int32) []byte {
+	switch {
+	case c.sheet && c.kind == dateKind:
+		return appendSheetDate(buf, int64(v))
+	case c.sheet:
+		return appendSheetNumber(buf, int64(v))
+	}
 	if c.kind == dateKind {
 		return appendQuoted(buf, c.json, func(buf []byte) []byte { return appendDate(buf, int64(v)) })
 	}
@@ -21,6 +31,14 @@ func (c *textColumn) appendInt32(buf []byte, v int32) []byte {
 }
 
 func (c *textColumn) appendInt64(buf []byte, v int64) []byte {
+	switch {
+	case c.sheet && c.kind == microsKind:
+		return appendSheetMicros(buf, v)
+	case c.sheet && c.digits:
+		return appendSheetDigits(buf, v)
+	case c.sheet:
+		return appendSheetNumber(buf, v)
+	}
 	if c.kind == microsKind {
 		return appendQuoted(buf, c.json, func(buf []byte) []byte { return appendMicros(buf, v) })
 	}
@@ -33,6 +51,13 @@ func appendQuoted(buf []byte, quote bool, f func([]byte) []byte) []byte {
 		return f(buf)
 	}
 	return append(f(append(buf, '"')), '"')
+}
+
+func (c *textColumn) appendBool(buf []byte, v bool) []byte {
+	if c.sheet {
+		return appendSheetBool(buf, v)
+	}
+	return appendBool(buf, v)
 }
 
 func appendBool(buf []byte, v bool) []byte {

@@ -26,6 +26,7 @@ var mediaTypes = map[string]string{
 	"csv":     "text/csv; charset=utf-8",
 	"csv.gz":  "application/gzip",
 	"ndjson":  "application/x-ndjson",
+	"xlsx":    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 
 // stateLevels lists the tables of the whole release, with the level of what
@@ -50,7 +51,7 @@ func (s *server) placeFile(w http.ResponseWriter, r *http.Request, p access.Prin
 	}
 	table, format, ok := strings.Cut(name, ".")
 	if !ok || mediaTypes[format] == "" || table != "dose_event" && table != "dose" && table != "recipient" {
-		return fmt.Errorf("there is no such file; a place has dose_event, dose and recipient as .parquet, .csv, .csv.gz and .ndjson: %w", dose.ErrNotFound)
+		return fmt.Errorf("there is no such file; a place has dose_event, dose and recipient as .parquet, .csv, .csv.gz, .ndjson and .xlsx: %w", dose.ErrNotFound)
 	}
 	if err := s.released(p, id); err != nil {
 		return err
@@ -69,7 +70,7 @@ func (s *server) stateFile(w http.ResponseWriter, r *http.Request, p access.Prin
 	table, format, _ := strings.Cut(name, ".")
 	level, known := stateLevels[table]
 	if !known || mediaTypes[format] == "" {
-		return fmt.Errorf("there is no such file; a release has county_day, segment and reject as .parquet, .csv, .csv.gz and .ndjson, and counties/{fips}/: %w", dose.ErrNotFound)
+		return fmt.Errorf("there is no such file; a release has county_day, segment and reject as .parquet, .csv, .csv.gz, .ndjson and .xlsx, and counties/{fips}/: %w", dose.ErrNotFound)
 	}
 	entry := access.Entry{Action: "read", Release: id, File: name}
 	scope, err := s.decide(r, p, access.Read, access.Resource{Kind: access.StateFiles, Level: level}, entry)

@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 
 // shared returns the server of this test run. DOSEBOOK_FAKESNOW is the address
 // of one that runs already; else one is started from the virtual environment
-// in DOSEBOOK_FAKESNOW_VENV or .tools/fakesnow.
+// in DOSEBOOK_PYTHON_VENV or .tools/python.
 func shared(t testing.TB) *fakesnow {
 	t.Helper()
 	serverOnce.Do(func() { server, serverErr = findServer() })
@@ -55,7 +55,7 @@ func shared(t testing.TB) *fakesnow {
 		if strings.Contains(need, "all") || strings.Contains(need, "fakesnow") {
 			t.Fatal(serverErr)
 		}
-		t.Skipf("%v: to run this, python3 -m venv .tools/fakesnow && .tools/fakesnow/bin/pip install -r testdata/fakesnow/requirements.txt", serverErr)
+		t.Skipf("%v: to run this, python3 -m venv .tools/python && .tools/python/bin/pip install -r testdata/python/requirements.txt", serverErr)
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -74,9 +74,9 @@ func findServer() (*fakesnow, error) {
 	if at := os.Getenv("DOSEBOOK_FAKESNOW"); at != "" {
 		return f, f.ready(at)
 	}
-	venv := os.Getenv("DOSEBOOK_FAKESNOW_VENV")
+	venv := os.Getenv("DOSEBOOK_PYTHON_VENV")
 	if venv == "" {
-		venv = "../../.tools/fakesnow"
+		venv = "../../.tools/python"
 	}
 	python, err := filepath.Abs(filepath.Join(venv, "bin", "python"))
 	if err != nil {
