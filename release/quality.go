@@ -10,8 +10,6 @@ import (
 	"strings"
 
 	"github.com/dosebook/dosebook/dose"
-	"github.com/dosebook/dosebook/durable"
-	"github.com/dosebook/dosebook/load"
 	sqltext "github.com/dosebook/dosebook/sql"
 )
 
@@ -100,20 +98,21 @@ func setRules() string {
 }
 
 // quality makes the tables of figures and the findings.
-func (b *builder) quality(ctx context.Context) ([]File, error) {
-	with, err := b.qualitySources()
+func (b *builder) quality(ctx context.Context) (files []File, err error) {
+	rows, err := b.qualityRows(ctx)
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	with, err := b.rejectSources()
 	if err != nil {
 		return nil, err
 	}
-	if with == nil {
-		return nil, nil
+	var quoted []string
+	for _, path := range rows {
+		quoted = append(quoted, quote(path))
+		defer func() { err = errors.Join(err, os.Remove(path)) }()
 	}
-	var files []File
-	rows := filepath.Join(b.dir, durable.Prefix+"quality")
-	if err := b.export(ctx, "models/60_quality_row.sql", rows, with...); err != nil {
-		return nil, err
-	}
-	with = append(with, "{row}", "read_parquet("+quote(rows)+")")
+	with = append(append(with, "{row}", "read_parquet(["+strings.Join(quoted, ", ")+"])"), qualityBits()...)
 	for i, table := range QualityTables {
 		name := table + ".parquet"
 		if err := b.export(ctx, fmt.Sprintf("models/%d_%s.sql", 61+i, table), filepath.Join(b.dir, name), with...); err != nil {
@@ -133,38 +132,7 @@ func (b *builder) quality(ctx context.Context) ([]File, error) {
 		return nil, err
 	}
 	f, err := describe(b.dir, "quality_finding.parquet")
-	return append(files, f), errors.Join(err, os.Remove(rows))
-}
-
-// qualitySources are the files behind the figures; nil without any events.
-func (b *builder) qualitySources() ([]string, error) {
-	var lake, entries, refused, rejects []string
-	for _, s := range b.segments {
-		if !s.HoldsRecords() {
-			continue
-		}
-		folder, err := b.lake.Folder(s.Registry, s.Segment)
-		if err != nil {
-			return nil, err
-		}
-		if s.Rows > 0 {
-			path := quote(filepath.Join(folder, load.EventFile))
-			lake, entries = append(lake, path), append(entries, fmt.Sprintf("(%s, %d)", path, s.Seq))
-		}
-		if s.Rejects > 0 {
-			path := quote(filepath.Join(folder, load.RejectFile))
-			refused, rejects = append(refused, path), append(rejects, fmt.Sprintf("(%s, %s, %d)", path, quote(s.Registry), s.SourceTime))
-		}
-	}
-	if len(lake) == 0 {
-		return nil, nil
-	}
-	rows := "(select filename, sender, field from read_parquet([" + strings.Join(refused, ", ") + "], filename = true, union_by_name = true))"
-	if len(refused) == 0 {
-		rows, rejects = "(select '' as filename, '' as sender, '' as field where false)", []string{"('', '', 0)"}
-	}
-	return []string{"{lake}", "[" + strings.Join(lake, ", ") + "]", "{entries}", strings.Join(entries, ", "), "{reject_rows}", rows,
-		"{rejects}", strings.Join(rejects, ", "), "{vaccines}", usualUse()}, nil
+	return append(files, f), err
 }
 
 // usualUse lists the days of each COVID-19 vaccine's usual use.

@@ -1,30 +1,31 @@
 -- quality_day: one row a registry, sender and day of report: what was reported
 -- then for the first time and still holds, deletes and refusals of that day
--- beside it. Counts only, so that days and senders add up; p50 and
--- p90 are exact up to 7 days, then 10, 14, 21, 30, and 31 for more. Completeness counts cells that say something: UNK, POL and
--- Redacted don't. Timeliness leaves out historical doses and dates without a
--- day. {row} is the file of 60_quality_row.sql, {reject_rows} the rejects,
--- {rejects} (file, registry, source time) of theirs. Measures: AIRA, by source
--- and day.
+-- beside it. Counts only, so that days and senders add up; p50 and p90 are
+-- exact up to 7 days, then 10, 14, 21, 30, and 31 for more. Completeness counts
+-- cells that say something: UNK, POL and Redacted don't. Timeliness leaves out
+-- historical doses and dates without a day. {row} are the files of
+-- 60_quality_row.sql, {dob} and the like its bits, {reject_rows} the rejects,
+-- {rejects} (file, registry, source time) of theirs. race_eth: 05_incoming.sql.
+-- Measures: AIRA, by source and day.
 with figure as (
   select registry, sender, day, count(*) as events, count(*) filter (historical) as historical,
-    count(*) filter (dob) as with_dob, count(*) filter (sex) as with_sex, count(*) filter (race) as with_race,
-    count(*) filter (ethnicity) as with_ethnicity, count(*) filter (street) as with_street, count(*) filter (zip) as with_zip,
-    count(*) filter (home_county) as with_county, count(*) filter (phone) as with_phone, count(*) filter (email) as with_email,
-    count(*) filter (lot) as with_lot, count(*) filter (ndc) as with_ndc, count(*) filter (mvx) as with_mvx, count(*) filter (site) as with_site,
-    count(*) filter (route) as with_route, count(*) filter (pin) as with_pin, count(*) filter (admin_address) as with_admin_address,
-    count(*) filter (ndc_bad) as ndc_invalid, count(*) filter (ndc_lot) as lot_in_ndc,
-    count(*) filter (derived) as county_derived, count(*) filter (county = 0) as county_unknown, count(*) filter (duplicate) as duplicates,
-    count(lag) as timed, count(*) filter (lag <= 0) as within_0, count(*) filter (lag <= 1) as within_1, count(*) filter (lag <= 2) as within_2,
+    count(*) filter (says & {dob} <> 0) as with_dob, count(*) filter (says & {sex} <> 0) as with_sex, count(*) filter (says & {race} <> 0) as with_race,
+    count(*) filter (says & {ethnicity} <> 0) as with_ethnicity, count(*) filter (says & {street} <> 0) as with_street, count(*) filter (says & {zip} <> 0) as with_zip,
+    count(*) filter (says & {home_county} <> 0) as with_county, count(*) filter (says & {phone} <> 0) as with_phone, count(*) filter (says & {email} <> 0) as with_email,
+    count(*) filter (says & {lot} <> 0) as with_lot, count(*) filter (says & {ndc} <> 0) as with_ndc, count(*) filter (says & {mvx} <> 0) as with_mvx,
+    count(*) filter (says & {site} <> 0) as with_site, count(*) filter (says & {route} <> 0) as with_route, count(*) filter (says & {pin} <> 0) as with_pin,
+    count(*) filter (says & {admin_address} <> 0) as with_admin_address, count(*) filter (says & {ndc_bad} <> 0) as ndc_invalid,
+    count(*) filter (says & {ndc_lot} <> 0) as lot_in_ndc, count(*) filter (says & {derived} <> 0) as county_derived,
+    count(*) filter (county = 0) as county_unknown, count(*) filter (duplicate) as duplicates, count(lag) as timed,
+    count(*) filter (lag <= 0) as within_0, count(*) filter (lag <= 1) as within_1, count(*) filter (lag <= 2) as within_2,
     count(*) filter (lag <= 3) as within_3, count(*) filter (lag <= 4) as within_4, count(*) filter (lag <= 5) as within_5,
     count(*) filter (lag <= 6) as within_6, count(*) filter (lag <= 7) as within_7, count(*) filter (lag <= 10) as within_10,
     count(*) filter (lag <= 14) as within_14, count(*) filter (lag <= 21) as within_21, count(*) filter (lag <= 30) as within_30,
-    count(*) filter (recip_race_eth = 'Latino') as latino, count(*) filter (recip_race_eth = 'Other Race') as other_race,
-    count(*) filter (recip_race_eth = 'White') as white, count(*) filter (recip_race_eth = 'Asian') as asian,
-    count(*) filter (recip_race_eth = 'Black or African American') as black,
-    count(*) filter (recip_race_eth is null or recip_race_eth = 'Unknown') as race_unknown,
-    count(*) filter (dated) as dated, count(*) filter (dated and day(admin_date) > 12) as after_12, count(*) filter (dated and day(admin_date) = 1) as on_first,
-    count(*) filter (out_of_use) as out_of_use, count(*) filter (before_birth) as before_birth, count(*) filter (lag < 0) as in_future
+    count(*) filter (race_eth = 4) as latino, count(*) filter (race_eth = 8) as other_race, count(*) filter (race_eth = 7) as white,
+    count(*) filter (race_eth = 2) as asian, count(*) filter (race_eth = 3) as black, count(*) filter (race_eth = 0) as race_unknown,
+    count(*) filter (says & {dated} <> 0) as dated, count(*) filter (says & {dated} <> 0 and day(admin_date) > 12) as after_12,
+    count(*) filter (says & {dated} <> 0 and day(admin_date) = 1) as on_first, count(*) filter (out_of_use) as out_of_use,
+    count(*) filter (says & {before_birth} <> 0) as before_birth, count(*) filter (lag < 0) as in_future
   from {row} where not tombstone group by all
 ), other as (
   select registry, sender, day, 0 as rejects, 0 as rejected_dates, count(*) as deletes from {row} where tombstone group by all
