@@ -23,7 +23,7 @@ var advice = map[int]string{
 	http.StatusUnauthorized:       "send a valid token in the header 'Authorization: Bearer dbk_…'; the data steward makes them with 'dosebook access token create'",
 	http.StatusNotFound:           "there is nothing at this address; see / for the addresses there are",
 	http.StatusServiceUnavailable: "not ready: there is no approved release to read yet, or the control database does not answer; the log says which",
-	http.StatusMethodNotAllowed:   "this address answers GET and HEAD only",
+	http.StatusMethodNotAllowed:   "this address does not answer this method; the header Allow names those it does",
 }
 
 const failed = "the server could not do this; nothing was sent. Try again, and if it happens again tell the data steward the time"

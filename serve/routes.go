@@ -20,5 +20,8 @@ func (s *server) routes() *http.ServeMux {
 	}
 	mux.Handle("GET /api/v1/releases/{id}/{file}", s.signedIn(s.stateFile))
 	mux.Handle("GET /api/v1/releases/{id}/counties/{fips}/{file}", s.signedIn(s.placeFile))
+	mux.Handle("POST "+extracts, s.signedIn(s.askExtract))
+	mux.Handle("GET "+extracts+"/{key}", s.signedIn(s.showExtract))
+	mux.Handle("GET "+extracts+"/{key}/{file}", s.signedIn(s.extractFile))
 	return mux
 }

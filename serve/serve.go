@@ -31,11 +31,14 @@ type Config struct {
 	Now       func() time.Time // default: the clock
 	Downloads int              // at once for one user; default 16
 	Builds    int              // at once for all; default 2
+	Extract   ExtractFunc      // default: release.Extract
+	Queue     int              // extracts that wait or run; default 32, and a quarter of it for one user
 }
 
 type server struct {
 	Config
 	made       *maker
+	extracts   *extractor
 	limit      *limiter
 	dictionary []byte
 }
@@ -54,9 +57,17 @@ func New(c Config) http.Handler {
 	if c.Builds <= 0 {
 		c.Builds = 2
 	}
+	if c.Extract == nil {
+		c.Extract = release.Extract
+	}
+	if c.Queue <= 0 {
+		c.Queue = 32
+	}
 	s := &server{
-		Config:     c,
-		made:       &maker{dir: c.Made, convert: c.Convert, slots: make(chan struct{}, c.Builds), running: make(map[string]*build)},
+		Config: c,
+		made:   &maker{dir: c.Made, convert: c.Convert, slots: make(chan struct{}, c.Builds), running: make(map[string]*build)},
+		extracts: &extractor{dir: c.Made, releases: c.Releases, extract: c.Extract, slots: make(chan struct{}, c.Builds),
+			all: c.Queue, one: max(1, c.Queue/4), jobs: make(map[string]*job)},
 		limit:      &limiter{most: c.Downloads, now: make(map[string]int)},
 		dictionary: []byte(dose.DataDictionary()),
 	}

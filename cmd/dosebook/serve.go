@@ -78,6 +78,11 @@ func (e *env) serveAndWatch(ctx context.Context, b *book, listen string) error {
 
 // serve listens until the context ends. ready, if not nil, is told the address.
 func (e *env) serve(ctx context.Context, b *book, listen string, ready func(addr string)) error {
+	lock, err := serve.Sweep(filepath.Join(b.dir, "made"))
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w: %w", listen, err, dose.ErrInvalid)
