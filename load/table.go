@@ -99,6 +99,9 @@ func (t *Table) Append(b arrow.RecordBatch) error {
 	return nil
 }
 
+// Note writes a value into the file's footer, for readers that know the key.
+func (t *Table) Note(key, value string) error { return t.w.AppendKeyValueMetadata(key, value) }
+
 // Finish ends the file and says what it is; the name stands for the path. The
 // bytes are not synced yet.
 func (t *Table) Finish() (File, error) {

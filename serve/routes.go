@@ -23,5 +23,8 @@ func (s *server) routes() *http.ServeMux {
 	mux.Handle("POST "+extracts, s.signedIn(s.askExtract))
 	mux.Handle("GET "+extracts+"/{key}", s.signedIn(s.showExtract))
 	mux.Handle("GET "+extracts+"/{key}/{file}", s.signedIn(s.extractFile))
+	for _, format := range changeFormats {
+		mux.Handle("GET /api/v1/releases/{id}/counties/{fips}/changes."+format, s.signedIn(s.changes))
+	}
 	return mux
 }

@@ -26,6 +26,7 @@ type Config struct {
 	Access    *access.Store
 	Made      string // folder for the formats that are made when asked
 	Convert   ConvertFunc
+	Changes   ChangesMaker     // default: no changes are made
 	Keys      release.Keys     // whose public part is told
 	Log       *slog.Logger     // default: nowhere
 	Now       func() time.Time // default: the clock
