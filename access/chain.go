@@ -36,10 +36,17 @@ func (s *Store) AuditHead(ctx context.Context) (seq int64, hash []byte, err erro
 // VerifyAudit walks the whole chain and returns how many entries are good.
 // An edit, a deletion, a reorder or a cut tail is an error that names the
 // first entry that does not fit. Who can rewrite the whole file can rewrite
-// the chain: that is found up to the newest of the heads, which must all be
-// in it.
+// the chain: that is found up to the newest of the heads, those given and
+// those of s.Heads, which must all be in it.
 func (s *Store) VerifyAudit(ctx context.Context, heads ...Head) (n int64, err error) {
 	defer dose.Wrap(&err, "verify audit")
+	if s.Heads != nil {
+		kept, err := s.Heads()
+		if err != nil {
+			return 0, err
+		}
+		heads = append(kept, heads...)
+	}
 	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true}) // one snapshot, so that highest and rows agree
 	if err != nil {
 		return 0, err

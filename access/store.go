@@ -15,8 +15,10 @@ import (
 // Store is access in the control database. It may be used from many
 // goroutines and, beside other processes, on the same file.
 type Store struct {
-	// Unusual may be set before the store is used.
+	// Unusual and Heads may be set before the store is used: when a steward
+	// is told of a user's day, and the heads that are kept elsewhere.
 	Unusual  Unusual
+	Heads    func() ([]Head, error)
 	db       *sql.DB
 	now      func() time.Time
 	audit    queue

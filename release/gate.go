@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/dosebook/dosebook/dose"
@@ -51,6 +52,15 @@ type Decision struct {
 	By     string    `json:"by"`
 	Reason string    `json:"reason"`
 	At     time.Time `json:"at"`
+	Audit  *Mark     `json:"audit,omitempty"`
+}
+
+// Mark is the head of the audit's chain at that time. It stands here so that
+// a signed record outside the database proves the chain; it follows from no
+// ledger, so it can't stand in the manifest (ADR 0011).
+type Mark struct {
+	Entry int64  `json:"entry"`
+	Hash  string `json:"hash"` // SHA-256, hex
 }
 
 // Gate is what was decided about a release: releases/<id>.gate.json. It
@@ -65,6 +75,7 @@ type Gate struct {
 	Checks    []Check    `json:"checks"`
 	Decisions []Decision `json:"decisions,omitempty"` // oldest first
 	Pruned    *time.Time `json:"pruned,omitempty"`    // when retention removed the files
+	Audit     *Mark      `json:"audit,omitempty"`     // when the gate was asked
 }
 
 // Holding returns the checks that did not pass.
@@ -75,6 +86,42 @@ func (g *Gate) Holding() (out []Check) {
 		}
 	}
 	return out
+}
+
+// Marks returns the heads of the audit that the record keeps, oldest first.
+func (g *Gate) Marks() (out []Mark) {
+	if g.Audit != nil {
+		out = append(out, *g.Audit)
+	}
+	for _, d := range g.Decisions {
+		if d.Audit != nil {
+			out = append(out, *d.Audit)
+		}
+	}
+	return out
+}
+
+// Marks returns the audit's heads of all records by release, those of removed
+// releases too. A record whose signature is wrong is an error: without keys
+// none is asked.
+func (s Store) Marks(keys PublicKeys) (map[string][]Mark, error) {
+	files, err := filepath.Glob(filepath.Join(s.Dir, "*.gate.json"))
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string][]Mark, len(files))
+	for _, f := range files {
+		id := strings.TrimSuffix(filepath.Base(f), ".gate.json")
+		if bad := s.checkGate(id, keys); len(bad) > 0 {
+			return nil, errors.New(bad[0])
+		}
+		g, err := s.Gate(id)
+		if err != nil {
+			return nil, err
+		}
+		out[id] = g.Marks()
+	}
+	return out, nil
 }
 
 func (g *Gate) status() string {

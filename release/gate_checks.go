@@ -21,6 +21,7 @@ type Judge struct {
 	Limits *Limits   // nil: the defaults
 	Late   []string  // feeds whose data is late
 	Now    time.Time // zero: the clock
+	Audit  *Mark     // kept with what the gate says; may be nil
 }
 
 func (j Judge) limits() Limits {
@@ -73,7 +74,7 @@ func (s Store) ask(ctx context.Context, w Warehouse, m *Manifest, segments []Seg
 	if err != nil {
 		return nil, err
 	}
-	g := &Gate{ID: m.ID, LedgerSeq: m.LedgerSeq}
+	g := &Gate{ID: m.ID, LedgerSeq: m.LedgerSeq, Audit: j.Audit}
 	for _, r := range rules {
 		says := "so"
 		if r.N > 0 {

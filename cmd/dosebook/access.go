@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,11 +17,48 @@ import (
 )
 
 func accessCommand(e *env) *cobra.Command {
-	c := &cobra.Command{Use: "access", Short: "Who may see what"}
+	c := &cobra.Command{Use: "access", Short: "Who may see what", Long: `Who may see what, from the signed agreement to the end of a grant.
+
+With a steward's token in DOSEBOOK_STEWARD_TOKEN, commands that change access
+are that steward's, and are decided by the steward's grant. Without one they
+are those of the person at this machine, who holds the data anyway. Every
+change is in the audit.`}
 	token := &cobra.Command{Use: "token", Short: "Tokens for programs"}
-	token.AddCommand(tokenCreate(e), tokenRevoke(e))
-	c.AddCommand(grantCommand(e), accessList(e), accessRevoke(e), token)
+	token.AddCommand(tokenCreate(e), tokenRotate(e), tokenRevoke(e))
+	c.AddCommand(organisationCommand(e), requestCommand(e), requestsCommand(e), approveCommand(e), denyCommand(e),
+		grantCommand(e), attestCommand(e), accessList(e), accessRevoke(e), clockCommand(e), noticesCommand(e), token)
 	return c
+}
+
+// stewardToken names the variable, not the token.
+const stewardToken = "DOSEBOOK_STEWARD_TOKEN"
+
+// actor is who changes access: the steward whose token is set, if the one
+// decision allows it; without a token, the person at this machine.
+func (e *env) actor(ctx context.Context, s *access.Store) (string, error) {
+	token := os.Getenv(stewardToken)
+	if token == "" {
+		return who(), nil
+	}
+	p, err := s.Authenticate(ctx, token)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", stewardToken, err)
+	}
+	if _, err = access.Decide(p, access.Manage, access.Resource{Kind: access.Grants}, e.now()); err != nil {
+		return "", errors.Join(err, s.Audit(ctx, access.Entry{User: p.User, Token: p.Token, Action: "manage", Outcome: "denied"}))
+	}
+	return p.User, nil
+}
+
+// managing opens the data directory for a change by an actor.
+func (e *env) managing(ctx context.Context, f func(s *access.Store, by string) error) error {
+	return e.with(ctx, func(s *access.Store) error {
+		by, err := e.actor(ctx, s)
+		if err != nil {
+			return err
+		}
+		return f(s, by)
+	})
 }
 
 // who is the person at this machine, for the audit.
@@ -51,7 +88,8 @@ func grantCommand(e *env) *cobra.Command {
 		Short: "Let a user see counties, up to a level, until a day",
 		Long: `Let a user see the files of counties (or berkeley, long-beach, pasadena), up to
 a level, until a day. The first grant makes the user. A grant never changes:
-revoke it and make another.`,
+revoke it and make another, or attest that it is still needed. Once an
+organisation's agreement is recorded, --agreement and --training are required.`,
 		Example: `  dosebook access grant ana@alameda.example --county 06001 --role epi --level identified --expires 2027-06-30`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
@@ -68,8 +106,8 @@ revoke it and make another.`,
 			if err := setCounties(&g, counties); err != nil {
 				return err
 			}
-			return e.with(cmd.Context(), func(s *access.Store) error {
-				made, err := s.Grant(cmd.Context(), who(), g)
+			return e.managing(cmd.Context(), func(s *access.Store, by string) error {
+				made, err := s.Grant(cmd.Context(), by, g)
 				if err != nil {
 					return err
 				}
@@ -130,172 +168,4 @@ func endOf(s string, now time.Time) (time.Time, error) {
 		return now.Add(d), nil
 	}
 	return time.Time{}, fmt.Errorf("--expires %q: give a day such as 2027-06-30, or a span such as 90d or 24h: %w", s, dose.ErrInvalid)
-}
-
-func accessList(e *env) *cobra.Command {
-	return &cobra.Command{
-		Use: "list [USER]", Short: "List grants and tokens", Args: cobra.MaximumNArgs(1),
-		Example: `  dosebook access list ana@alameda.example`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return e.with(cmd.Context(), func(s *access.Store) error {
-				name := strings.Join(args, "")
-				grants, err := s.List(cmd.Context(), name)
-				if err != nil {
-					return err
-				}
-				tokens, err := s.Tokens(cmd.Context(), name)
-				if err != nil {
-					return err
-				}
-				if e.json {
-					return e.printJSON(map[string]any{"grants": grants, "tokens": tokens})
-				}
-				return e.printAccess(grants, tokens)
-			})
-		},
-	}
-}
-
-func (e *env) printAccess(grants []access.Grant, tokens []access.Token) error {
-	w := tabwriter.NewWriter(e.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "GRANT\tUSER\tROLE\tLEVEL\tPLACES\tEXPIRES\tSTATE")
-	for _, g := range grants {
-		places, state := fmt.Sprint(g.Places), "in force"
-		if g.All {
-			places = "all"
-		}
-		switch {
-		case !g.Revoked.IsZero():
-			state = "revoked"
-		case !g.Counts(e.now()):
-			state = "expired"
-		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", g.ID, g.User, g.Role, g.Level, places, g.Expires.Format(time.DateOnly), state)
-	}
-	fmt.Fprintln(w, "\nTOKEN\tUSER\tNAME\tEXPIRES\tLAST USED\tSTATE")
-	for _, t := range tokens {
-		used, state := "never", "in force"
-		if !t.LastUsed.IsZero() {
-			used = t.LastUsed.Format(time.RFC3339)
-		}
-		switch {
-		case !t.Revoked.IsZero():
-			state = "revoked"
-		case !e.now().Before(t.Expires):
-			state = "expired"
-		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", t.ID, t.User, t.Name, t.Expires.Format(time.RFC3339), used, state)
-	}
-	return w.Flush()
-}
-
-func accessRevoke(e *env) *cobra.Command {
-	return &cobra.Command{
-		Use: "revoke GRANT|USER", Short: "End a grant, or all of a user's, at once", Args: cobra.ExactArgs(1),
-		Example: "  dosebook access revoke 3\n  dosebook access revoke ana@alameda.example",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return e.with(cmd.Context(), func(s *access.Store) error {
-				if id, err := strconv.ParseInt(args[0], 10, 64); err == nil {
-					return s.Revoke(cmd.Context(), who(), id)
-				}
-				return s.RevokeUser(cmd.Context(), who(), args[0])
-			})
-		},
-	}
-}
-
-func tokenCreate(e *env) *cobra.Command {
-	var expires, name string
-	c := &cobra.Command{
-		Use: "create USER", Short: "Make a token and print it, once", Args: cobra.ExactArgs(1),
-		Long: `Make a token for a user and print it on the last line: the only time it is
-ever shown. What is kept is its hash.`,
-		Example: `  TOKEN=$(dosebook access token create ana@alameda.example --expires 24h | tail -n 1)`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			var end time.Time
-			var err error
-			if expires != "" {
-				if end, err = endOf(expires, e.now()); err != nil {
-					return err
-				}
-			}
-			return e.with(cmd.Context(), func(s *access.Store) error {
-				plain, t, err := s.CreateToken(cmd.Context(), who(), args[0], name, end)
-				if err != nil {
-					return err
-				}
-				if e.json {
-					return e.printJSON(map[string]any{"token": plain, "id": t.ID, "expires": t.Expires})
-				}
-				e.say("token %d of %s, until %s; it is shown this once:", t.ID, t.User, t.Expires.Format(time.RFC3339))
-				e.say("%s", plain)
-				return nil
-			})
-		},
-	}
-	c.Flags().StringVar(&expires, "expires", "", "last day, or a span such as 24h, 90d (default 90d)")
-	c.Flags().StringVar(&name, "name", "", "what it is for")
-	return c
-}
-
-func tokenRevoke(e *env) *cobra.Command {
-	return &cobra.Command{
-		Use: "revoke ID", Short: "End a token at once", Args: cobra.ExactArgs(1),
-		Example: `  dosebook access token revoke 3`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			id, err := strconv.ParseInt(args[0], 10, 64)
-			if err != nil {
-				return fmt.Errorf("a token's id is a number; see 'dosebook access list': %w", dose.ErrInvalid)
-			}
-			return e.with(cmd.Context(), func(s *access.Store) error { return s.RevokeToken(cmd.Context(), who(), id) })
-		},
-	}
-}
-
-func auditCommand(e *env) *cobra.Command {
-	c := &cobra.Command{Use: "audit", Short: "Who did what"}
-	var user string
-	var limit int
-	list := &cobra.Command{
-		Use: "list", Short: "List audit entries, oldest first", Args: cobra.NoArgs,
-		Example: `  dosebook audit list --user ana@alameda.example --json`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return e.with(cmd.Context(), func(s *access.Store) error {
-				entries, err := s.ListAudit(cmd.Context(), user, 0, limit)
-				if err != nil {
-					return err
-				}
-				if e.json {
-					return e.printJSON(entries)
-				}
-				w := tabwriter.NewWriter(e.out, 0, 0, 2, ' ', 0)
-				fmt.Fprintln(w, "TIME\tUSER\tACTION\tRELEASE\tPLACE\tFILE\tROWS\tOUTCOME\tDETAIL")
-				for _, a := range entries {
-					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", a.Time.UTC().Format(time.RFC3339), a.User, a.Action, a.Release, a.Place, a.File, a.Rows, a.Outcome, a.Detail)
-				}
-				return w.Flush()
-			})
-		},
-	}
-	list.Flags().StringVar(&user, "user", "", "entries of this user only")
-	list.Flags().IntVar(&limit, "limit", 1000, "at most so many")
-	check := &cobra.Command{
-		Use: "verify", Short: "Prove that no entry was changed, removed or moved", Args: cobra.NoArgs,
-		Example: `  dosebook audit verify`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return e.with(cmd.Context(), func(s *access.Store) error {
-				n, err := s.VerifyAudit(cmd.Context())
-				if err != nil {
-					return err
-				}
-				if e.json {
-					return e.printJSON(map[string]any{"entries": n, "whole": true})
-				}
-				e.say("%d audit entries, the chain is whole", n)
-				return nil
-			})
-		},
-	}
-	c.AddCommand(list, check)
-	return c
 }

@@ -58,8 +58,9 @@ func (x built) outcome() error {
 // judge is what the gate asks of this machine: limits, late feeds, the time.
 func (e *env) judge(ctx context.Context, b *book) (release.Judge, error) {
 	j := release.Judge{Limits: &e.config.Gate, Now: e.now()}
-	if len(e.config.Feeds) == 0 {
-		return j, nil
+	var err error
+	if j.Audit, err = b.auditMark(ctx); err != nil || len(e.config.Feeds) == 0 {
+		return j, err
 	}
 	feeds, err := e.feeds(b, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -133,6 +134,9 @@ func (e *env) decideRelease(ctx context.Context, id, verb string, d release.Deci
 	}
 	entry := access.Entry{User: d.By, Action: "release " + verb, Release: id, Outcome: "allowed", Detail: d.Reason}
 	if err := b.access.Audit(ctx, entry); err != nil {
+		return err
+	}
+	if d.Audit, err = b.auditMark(ctx); err != nil {
 		return err
 	}
 	g, err := b.store.Decide(id, d, key)

@@ -63,11 +63,13 @@ func (e *env) open(ctx context.Context) (*book, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return &book{
+	b := &book{
 		dir: e.data, db: db, codes: codes, ledger: pipelines.NewLedger(db), access: access.Open(db, e.now),
 		lake: load.Lake{Dir: filepath.Join(e.data, "lake")}, raw: pipelines.Raw{Dir: filepath.Join(e.data, "raw")},
 		store: release.Store{Dir: filepath.Join(e.data, "releases")},
-	}, nil
+	}
+	b.access.Heads = b.auditHeads
+	return b, nil
 }
 
 // openExisting is open for commands that make no sense on an empty directory.
