@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/parquet"
@@ -36,14 +37,15 @@ type Table struct {
 	rows  int64
 }
 
-// NewTable starts the file at path, which must not exist, with the given columns.
-func NewTable(path string, cols []dose.Column) (*Table, error) {
+// NewTable starts the file at path, which must not exist, with the given
+// columns. Text has no statistics, but for the columns named in stats.
+func NewTable(path string, cols []dose.Column, stats ...string) (*Table, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	t := &Table{file: f, sum: sha256.New()}
-	t.w, err = pqarrow.NewFileWriter(dose.Schema(cols), t, ParquetProperties(cols), pqarrow.DefaultWriterProps())
+	t.w, err = pqarrow.NewFileWriter(dose.Schema(cols), t, ParquetProperties(cols, stats...), pqarrow.DefaultWriterProps())
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -53,7 +55,7 @@ func NewTable(path string, cols []dose.Column) (*Table, error) {
 // ParquetProperties are the settings all our Parquet files share. Dictionaries
 // never fall back to plain: the footer's order would be random then (seen in
 // arrow-go v18.5), and bytes would differ from run to run.
-func ParquetProperties(cols []dose.Column) *parquet.WriterProperties {
+func ParquetProperties(cols []dose.Column, stats ...string) *parquet.WriterProperties {
 	opts := []parquet.WriterProperty{
 		parquet.WithCompression(compress.Codecs.Zstd), parquet.WithCompressionLevel(1),
 		parquet.WithVersion(parquet.V2_LATEST), parquet.WithCreatedBy("dosebook"),
@@ -63,7 +65,7 @@ func ParquetProperties(cols []dose.Column) *parquet.WriterProperties {
 	for _, c := range cols {
 		switch c.Type {
 		case dose.Text:
-			opts = append(opts, parquet.WithStatsFor(c.Name, false))
+			opts = append(opts, parquet.WithStatsFor(c.Name, slices.Contains(stats, c.Name)))
 		case dose.LongTxt:
 			opts = append(opts, parquet.WithDictionaryFor(c.Name, false), parquet.WithStatsFor(c.Name, false))
 		default:

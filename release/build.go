@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 
@@ -19,7 +20,7 @@ import (
 )
 
 // schemaVersion counts the shapes a release's files have had.
-const schemaVersion = 4
+const schemaVersion = 5
 
 // Warehouse is what a build needs: the position it stands at, and results of
 // queries as Parquet. Builds call Position first, then Prepare, Export, Rest,
@@ -96,6 +97,7 @@ func Build(ctx context.Context, store Store, lake load.Lake, w Warehouse, segmen
 	if err := folder.Commit(); err != nil {
 		return nil, err
 	}
+	debug.FreeOSMemory() // of the rows that were held: the gate's queries need as much
 	return m, store.judge(ctx, w, m, segments, o)
 }
 

@@ -69,9 +69,14 @@ func newPlace(root string, code dose.Place) (*place, error) {
 	recip := &partFile{path: filepath.Join(p.dir, "recipient.parquet"), cols: asWritten(dose.Recipient())}
 	for i, f := range []*partFile{event, event, recip} {
 		if f.table == nil {
-			t, err := load.NewTable(f.path, f.cols)
+			t, err := load.NewTable(f.path, f.cols, "county")
 			if err != nil {
 				return nil, err
+			}
+			for _, n := range notes(f.cols, dose.Identified) {
+				if err := t.Note(n[0], n[1]); err != nil {
+					return nil, err
+				}
 			}
 			f.table, f.schema = t, dose.Schema(f.cols)
 		}

@@ -47,15 +47,18 @@ func stitch(src string, groups []int, w io.Writer) (rows int64, err error) {
 		meta.RowGroups = append(meta.RowGroups, rg)
 		meta.NumRows += rg.NumRows
 	}
-	footer, err := thrift.Marshal(new(thrift.CompactProtocol), &meta)
+	return meta.NumRows, writeFooter(&meta, out)
+}
+
+// writeFooter ends a Parquet file.
+func writeFooter(meta *format.FileMetaData, w io.Writer) error {
+	footer, err := thrift.Marshal(new(thrift.CompactProtocol), meta)
 	if err != nil {
-		return 0, fmt.Errorf("stitch: %w", err)
+		return fmt.Errorf("footer: %w", err)
 	}
 	tail := binary.LittleEndian.AppendUint32(footer, uint32(len(footer)))
-	if _, err := out.Write(append(tail, "PAR1"...)); err != nil {
-		return 0, err
-	}
-	return meta.NumRows, nil
+	_, err = w.Write(append(tail, "PAR1"...))
+	return err
 }
 
 // extent returns where a row group's pages lie. Our writer puts the column
