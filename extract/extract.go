@@ -48,3 +48,26 @@ type Batch struct {
 	// Done gives the block's memory back. Rows stay valid.
 	Done func()
 }
+
+// Aloner is a Decoder whose records can't be read without other parts of their
+// payload, such as the patients that they refer to.
+type Aloner interface {
+	// Alone reads the records that begin on the given lines, and what they
+	// refer to, so that a payload made of these alone says the same of them.
+	// It opens the payload twice.
+	Alone(open func() (io.ReadCloser, error), name string, lines map[int64]bool) (*Alone, error)
+}
+
+// Alone is records with what they need of their payload, each a line of text
+// without its end.
+type Alone struct {
+	Shared [][]byte // what the records refer to, in the order of the payload
+	Parts  []Part
+}
+
+// Part is one record. Several may begin on one line.
+type Part struct {
+	Line   int64
+	Record []byte // the bytes that a row or a reject of it keeps
+	Text   []byte // what to write instead of it
+}

@@ -102,6 +102,9 @@ func dictionary(b *array.RecordBuilder, i int) *array.BinaryDictionaryBuilder {
 // string never is.
 func appendText(b *array.BinaryDictionaryBuilder, s string) { _ = b.AppendString(s) }
 
+// StoredRecord is how a reject keeps the bytes of its record.
+func StoredRecord(record []byte) string { return text(record) }
+
 // text makes the bytes of a record storable: Parquet text is UTF-8 without
 // NUL in most readers, and a refused record may hold anything.
 func text(record []byte) string {

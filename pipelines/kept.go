@@ -19,7 +19,12 @@ import (
 // their end.
 const keptWhole = 64 << 10
 
+// sheet reads the records of rejects from the kept payload. It also says how
+// many can't be written anew.
 func (r *Runner) sheet(ctx context.Context, k *Known, lines []int64) (*sheet, int, error) {
+	if k.Format == formatFHIR {
+		return r.sheetAlone(ctx, k, lines)
+	}
 	header, records, err := r.records(ctx, k, lines)
 	if err != nil {
 		return nil, 0, err

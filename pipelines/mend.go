@@ -13,7 +13,8 @@ import (
 // A replay is written in the format of origin, and each record carries which
 // reject it mends: in CVRS as the first cell, under a column of this name (CVRS
 // v2, data conventions 4: other columns are allowed), in HL7 v2 as a segment of
-// our own behind MSH (HL7 2.5.1, 2.11: Z segments).
+// our own behind MSH (HL7 2.5.1, 2.11: Z segments), in FHIR as the first member
+// (mend_fhir.go).
 const (
 	replaysColumn  = "replays"
 	replaysSegment = "ZRP"
@@ -37,13 +38,15 @@ func ParseRef(s string) (Ref, error) {
 	return Ref{segment, n}, nil
 }
 
-// mend is one record as it is to be replayed, without what it mends.
+// mend is one record as it is to be replayed, without what it mends. In FHIR it
+// is all refused records that begin on one line, each on a line of its own.
 type mend struct {
 	ref  Ref
 	text []byte
 }
 
-// sheet is records of one format, with the header that they share (CVRS).
+// sheet is records of one format, with what they share: the header (CVRS), or
+// lines with the patients and places that they refer to (FHIR).
 type sheet struct {
 	format  string
 	header  []byte
@@ -55,15 +58,24 @@ type sheet struct {
 func (s *sheet) write() (payload []byte, at []int64) {
 	var b bytes.Buffer
 	line := int64(1)
-	if s.format == "cvrs" {
+	switch {
+	case s.format == "cvrs":
 		b.WriteString(replaysColumn + "\t")
 		b.Write(s.header)
 		b.WriteByte('\n')
 		line++
+	case len(s.header) > 0:
+		b.Write(s.header)
+		b.WriteByte('\n')
+		line += 1 + int64(bytes.Count(s.header, []byte{'\n'}))
 	}
 	for _, r := range s.records {
 		at = append(at, line)
 		start := b.Len()
+		if s.format == formatFHIR {
+			line += markFHIR(&b, r)
+			continue
+		}
 		if s.format == "cvrs" {
 			b.WriteString(r.ref.String() + "\t")
 			b.Write(r.text)
@@ -185,6 +197,8 @@ func readMended(text []byte, name string) (*sheet, error) {
 		return s, s.readCVRS(text, add, bad)
 	case "hl7v2":
 		return s, s.readHL7(text, add)
+	case formatFHIR:
+		return s, s.readFHIR(text, bad)
 	}
 	return nil, bad(1, "this is no file that 'dosebook rejects export' wrote")
 }

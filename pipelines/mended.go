@@ -122,6 +122,9 @@ func now(p place, t *trails, states map[place]bool) (Ref, bool) {
 // and puts all in the order of their lines.
 func (r *Runner) compare(ctx context.Context, b *replayBatch) error {
 	slices.SortStableFunc(b.sheet.records, func(x, y mend) int { return int(x.ref.Line - y.ref.Line) })
+	if b.known.Format == formatFHIR {
+		return r.compareFHIR(ctx, b)
+	}
 	header, records, err := r.records(ctx, b.known, b.lines)
 	if err != nil {
 		return err

@@ -173,7 +173,7 @@ func (r *Runner) Export(ctx context.Context, f Filter) (text []byte, n, unfit in
 		case all == nil:
 			all = s
 		case all.format != s.format || !bytes.Equal(all.header, s.header):
-			return nil, 0, 0, fmt.Errorf("segments %s and %s have other columns or another format; export them one by one with --segment: %w",
+			return nil, 0, 0, fmt.Errorf("segments %s and %s have other columns, patients or another format; export them one by one with --segment: %w",
 				all.records[0].ref.Segment, b.known.Segment, dose.ErrInvalid)
 		default:
 			all.records = append(all.records, s.records...)
@@ -235,7 +235,11 @@ func (r *Runner) sieve(ctx context.Context, req Request, b *replayBatch) (left i
 	kept := b.sheet.records[:0]
 	for i, m := range b.sheet.records {
 		n, _ := slices.BinarySearch(refused, at[i])
-		if again := n < len(refused) && refused[n] < at[i+1]; again && (b.changed == nil || !b.changed[i]) {
+		again := n < len(refused) && refused[n] < at[i+1]
+		if b.known.Format == formatFHIR { // records of one line go together, as long as one of them passes
+			again = n+int(at[i+1]-at[i]) <= len(refused) && refused[n+int(at[i+1]-at[i])-1] < at[i+1]
+		}
+		if again && (b.changed == nil || !b.changed[i]) {
 			left++
 			continue
 		}

@@ -28,6 +28,7 @@ type reader struct {
 	other   bool // or resources that are not read
 	issues  []dose.Issue
 	scratch cells
+	pick    *picker // takes everything instead of the store; nil: none
 	err     error
 }
 
@@ -211,6 +212,10 @@ func (r *reader) record(kind byte, line int64, text []byte) error {
 
 // recordAt is record with the time of a Bundle, for its deletions.
 func (r *reader) recordAt(kind byte, line int64, time string, text []byte) error {
+	if r.pick != nil {
+		r.pick.record(kind, line, time, text)
+		return nil
+	}
 	s := &r.records
 	at := s.end()
 	if r.open.to > r.open.from && r.open.to-r.open.from+int64(len(text)) > int64(or(r.d.BlockSize, defaultBlock)) {

@@ -126,6 +126,10 @@ func (x *walker) patient(v value, url string) error {
 	if hasNUL(text) {
 		return x.r.refuse(dose.NULByte, x.lineAt(v.at), text)
 	}
+	if x.r.pick != nil {
+		x.r.pick.shared(v, url)
+		return nil
+	}
 	c.reset(notUTF8(text))
 	id, updated := c.person(v)
 	url = nameOf(url, &id)
@@ -148,6 +152,10 @@ func (x *walker) place(v value, url string) error {
 	text := raw(v.raw)
 	if hasNUL(text) {
 		return x.r.refuse(dose.NULByte, x.lineAt(v.at), text)
+	}
+	if x.r.pick != nil {
+		x.r.pick.shared(v, url)
+		return nil
 	}
 	kind, id, p, also := readPlace(v)
 	p.dirty = notUTF8(text)
