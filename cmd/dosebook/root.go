@@ -74,7 +74,7 @@ EXIT STATUS
 	root.AddCommand(demoCommand(e), ingestCommand(e), runCommand(e), feedsCommand(e), releaseCommand(e), serveCommand(e), sqlCommand(e),
 		accessCommand(e), ackCommand(e), auditCommand(e), explainCommand(e), reviewCommand(e), verifyCommand(e), reconcileCommand(e), synthCommand(e), validateCommand(e), warehouseCommand(e), configCommand(e))
 	root.AddCommand(rejectsCommand(e), sendersCommand(e))
-	root.AddCommand(codesCommand(e), replayCommand(e), qualityCommand(e), extractCommand(e))
+	root.AddCommand(codesCommand(e), replayCommand(e), qualityCommand(e), extractCommand(e), backupCommand(e), restoreCommand(e))
 	usageErrors(root)
 	return root
 }
