@@ -24,9 +24,6 @@ type Maker interface {
 	Database(ctx context.Context, statements []string, dst string, folders ...string) error
 }
 
-// Deidentified are the tables that there are de-identified records of.
-func Deidentified() []string { return []string{"dose_event", "recipient"} }
-
 // Deidentify makes dst, the de-identified records of a table of the release
 // at root, and returns its rows. They are the whole state's: a county's file
 // tells the county by what it is (45 CFR 164.514(b)(2)(i)(B); ADR 0019).

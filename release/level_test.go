@@ -109,7 +109,7 @@ func TestLimit(t *testing.T) {
 func TestDeidentify(t *testing.T) {
 	b := mixed(t, 300)
 	_, root := b.build(t, release.Options{Rows: 80})
-	for _, table := range release.Deidentified() {
+	for _, table := range release.Tables() {
 		dst := filepath.Join(t.TempDir(), table+".parquet")
 		n, err := release.Deidentify(t.Context(), duckdb.Files{}, root, table, dst)
 		if err != nil {

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -47,11 +48,11 @@ func (s *server) placeFile(w http.ResponseWriter, r *http.Request, p access.Prin
 	entry := access.Entry{Action: "read", Release: id, Place: string(place), File: name}
 	scope, err := s.decide(r, p, access.Read, access.Resource{Kind: access.PlaceFiles, Place: place, Level: built}, entry)
 	if err != nil {
-		return err
+		return s.atLevel(r, p, place, err)
 	}
-	table, format, ok := strings.Cut(name, ".")
-	if !ok || mediaTypes[format] == "" || table != "dose_event" && table != "dose" && table != "recipient" {
-		return fmt.Errorf("there is no such file; a place has dose_event, dose and recipient as .parquet, .csv, .csv.gz, .ndjson and .xlsx: %w", dose.ErrNotFound)
+	table, format, ok := s.tableFile(name)
+	if !ok {
+		return errNoTable
 	}
 	if err := s.released(p, id); err != nil {
 		return err
@@ -61,6 +62,9 @@ func (s *server) placeFile(w http.ResponseWriter, r *http.Request, p access.Prin
 		return err
 	}
 	entry.Grant = scope.Grant
+	if format == "duckdb" {
+		return s.sendLevel(w, r, p, m, entry, built)
+	}
 	return s.download(w, r, p, m, entry, path.Join("counties", string(place), table), format)
 }
 
@@ -107,6 +111,11 @@ func (s *server) download(w http.ResponseWriter, r *http.Request, p access.Princ
 		}
 		dir, rel, f.SHA256, f.Bytes = s.made.dir, o.rel, is.SHA256, is.Bytes
 	}
+	return s.sendFile(w, r, p, e, f, dir, rel, format)
+}
+
+// sendFile sends the file at rel below dir, which must be as f says.
+func (s *server) sendFile(w http.ResponseWriter, r *http.Request, p access.Principal, e access.Entry, f release.File, dir, rel, format string) error {
 	// In the root, so that no link and no manifest leads out of it.
 	body, err := os.OpenInRoot(dir, filepath.FromSlash(rel))
 	if err != nil {
@@ -121,7 +130,7 @@ func (s *server) download(w http.ResponseWriter, r *http.Request, p access.Princ
 		return fmt.Errorf("%s has %d bytes, its manifest says %d; run 'dosebook verify'", rel, st.Size(), f.Bytes)
 	}
 	h := w.Header()
-	h.Set("Content-Type", mediaTypes[format])
+	h.Set("Content-Type", cmp.Or(mediaTypes[format], "application/vnd.duckdb.file"))
 	h.Set("Content-Disposition", `attachment; filename="`+fileName(e)+`"`)
 	h.Set("X-Dosebook-Rows", strconv.FormatInt(f.Rows, 10))
 	e.Rows = f.Rows
@@ -130,7 +139,7 @@ func (s *server) download(w http.ResponseWriter, r *http.Request, p access.Princ
 
 // fileName is the name a browser saves the file under.
 func fileName(e access.Entry) string {
-	table, ext, _ := strings.Cut(e.File, ".")
+	table, ext, _ := strings.Cut(strings.ReplaceAll(e.File, "/", "-"), ".")
 	place := e.Place
 	if place == "" {
 		place = "state"

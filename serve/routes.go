@@ -19,7 +19,9 @@ func (s *server) routes() *http.ServeMux {
 		mux.Handle("GET /api/v1/releases/{id}/counties/{fips}/"+name, s.signedIn(s.placeProof))
 	}
 	mux.Handle("GET /api/v1/releases/{id}/{file}", s.signedIn(s.stateFile))
+	mux.Handle("GET /api/v1/releases/{id}/deidentified/{file}", s.signedIn(s.deidentifiedFile))
 	mux.Handle("GET /api/v1/releases/{id}/counties/{fips}/{file}", s.signedIn(s.placeFile))
+	mux.Handle("GET /api/v1/releases/{id}/counties/{fips}/limited/{file}", s.signedIn(s.limitedFile))
 	mux.Handle("POST "+extracts, s.signedIn(s.askExtract))
 	mux.Handle("GET "+extracts+"/{key}", s.signedIn(s.showExtract))
 	mux.Handle("GET "+extracts+"/{key}/{file}", s.signedIn(s.extractFile))

@@ -19,6 +19,10 @@ import (
 // give the same bytes.
 type ConvertFunc func(ctx context.Context, src, dst, format string) (rows int64, err error)
 
+// LimitFunc writes the limited data set of src to dst and returns the number of
+// rows. The same src must give the same bytes.
+type LimitFunc func(ctx context.Context, src, dst string) (rows int64, err error)
+
 // Config is what a server needs. Releases, Access, Made and Convert must be
 // set; zero means the default elsewhere.
 type Config struct {
@@ -26,6 +30,8 @@ type Config struct {
 	Access    *access.Store
 	Made      string // folder for the formats that are made when asked
 	Convert   ConvertFunc
+	Limit     LimitFunc        // default: release.Limit
+	Maker     release.Maker    // nil: no DuckDB files, no de-identified records
 	Changes   ChangesMaker     // default: no changes are made
 	Keys      release.Keys     // whose public part is told
 	Log       *slog.Logger     // default: nowhere
@@ -60,6 +66,9 @@ func New(c Config) http.Handler {
 	}
 	if c.Extract == nil {
 		c.Extract = release.Extract
+	}
+	if c.Limit == nil {
+		c.Limit = release.Limit
 	}
 	if c.Queue <= 0 {
 		c.Queue = 32

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/dosebook/dosebook/dose"
+	"github.com/dosebook/dosebook/load/duckdb"
 	"github.com/dosebook/dosebook/release"
 	"github.com/dosebook/dosebook/serve"
 )
@@ -88,7 +89,7 @@ func (e *env) serve(ctx context.Context, b *book, listen string, ready func(addr
 		return fmt.Errorf("listen on %s: %w: %w", listen, err, dose.ErrInvalid)
 	}
 	h := serve.New(serve.Config{
-		Releases: b.store, Access: b.access, Made: filepath.Join(b.dir, "made"), Convert: release.Convert, Changes: changesMaker{b.store}, Keys: b.keys(),
+		Releases: b.store, Access: b.access, Made: filepath.Join(b.dir, "made"), Convert: release.Convert, Maker: duckdb.Files{}, Changes: changesMaker{b.store}, Keys: b.keys(),
 		Log: slog.New(slog.NewJSONHandler(e.err, nil)), Now: e.now,
 	})
 	if ready == nil {

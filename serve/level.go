@@ -1,0 +1,205 @@
+package serve
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/dosebook/dosebook/access"
+	"github.com/dosebook/dosebook/dose"
+	"github.com/dosebook/dosebook/release"
+)
+
+// database is the DuckDB file of all tables that a reader may see.
+const database = "dosebook.duckdb"
+
+var errNoTable = fmt.Errorf("there is no such file; a place has dose_event, dose and recipient as .parquet, .csv, .csv.gz, .ndjson and .xlsx, and %s: %w", database, dose.ErrNotFound)
+
+// tableFile takes the name of a table's file apart.
+func (s *server) tableFile(name string) (table, format string, ok bool) {
+	table, format, _ = strings.Cut(name, ".")
+	if format == "duckdb" {
+		return table, format, name == database && s.Maker != nil
+	}
+	return table, format, mediaTypes[format] != "" && slices.Contains(release.Tables(), table)
+}
+
+// atLevel adds to a refusal where the caller's own level has its files.
+func (s *server) atLevel(r *http.Request, p access.Principal, place dose.Place, err error) error {
+	at, name := base+"/"+r.PathValue("id"), r.PathValue("file")
+	if _, no := access.Decide(p, access.Read, access.Resource{Kind: access.PlaceFiles, Place: place, Level: dose.Limited}, s.Now()); no == nil {
+		return fmt.Errorf("%w; the limited data set is at %s/counties/%s/limited/%s", err, at, place, name)
+	}
+	if _, no := access.Decide(p, access.Read, access.Resource{Kind: access.PlaceFiles, Place: place, Level: dose.Deidentified}, s.Now()); no == nil {
+		return fmt.Errorf("%w; de-identified records of the whole state are at %s/deidentified/%s", err, at, name)
+	}
+	return err
+}
+
+// limitedFile sends a file of a place's limited data set.
+func (s *server) limitedFile(w http.ResponseWriter, r *http.Request, p access.Principal) error {
+	place, err := dose.ParsePlace(r.PathValue("fips"))
+	if err != nil {
+		return err
+	}
+	e := access.Entry{Action: "read", Release: r.PathValue("id"), Place: string(place), File: "limited/" + r.PathValue("file")}
+	scope, err := s.decide(r, p, access.Read, access.Resource{Kind: access.PlaceFiles, Place: place, Level: dose.Limited}, e)
+	if err != nil {
+		return err
+	}
+	if _, _, ok := s.tableFile(r.PathValue("file")); !ok {
+		return errNoTable
+	}
+	if err := s.released(p, e.Release); err != nil {
+		return err
+	}
+	m, err := s.Releases.PlaceManifest(e.Release, place)
+	if err != nil {
+		return err
+	}
+	e.Grant = scope.Grant
+	return s.sendLevel(w, r, p, m, e, dose.Limited)
+}
+
+// deidentifiedFile sends a file of the state's de-identified records, to all
+// who may read some place's files at that level (ADR 0019).
+func (s *server) deidentifiedFile(w http.ResponseWriter, r *http.Request, p access.Principal) error {
+	e := access.Entry{Action: "read", Release: r.PathValue("id"), File: "deidentified/" + r.PathValue("file")}
+	place := dose.Places()[0]
+	if seen := access.Visible(p, dose.Deidentified, s.Now()); len(seen) > 0 {
+		place = seen[0]
+	}
+	scope, err := s.decide(r, p, access.Read, access.Resource{Kind: access.PlaceFiles, Place: place, Level: dose.Deidentified}, e)
+	if err != nil {
+		return err
+	}
+	if _, _, ok := s.tableFile(r.PathValue("file")); !ok || s.Maker == nil {
+		return errNoTable
+	}
+	if err := s.released(p, e.Release); err != nil {
+		return err
+	}
+	m, err := s.Releases.Manifest(e.Release)
+	if err != nil {
+		return err
+	}
+	e.Grant = scope.Grant
+	return s.sendLevel(w, r, p, m, e, dose.Deidentified)
+}
+
+// sendLevel makes what is missing of the file that e names, and sends it.
+func (s *server) sendLevel(w http.ResponseWriter, r *http.Request, p access.Principal, m *release.Manifest, e access.Entry, level dose.Level) error {
+	if m.ID != e.Release || m.Place != e.Place {
+		return fmt.Errorf("release %s has no such file: %w", e.Release, dose.ErrNotFound)
+	}
+	leave, err := s.limit.enter(p.User)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	allow(w, 3*buildTime, 0) // tables at their level, then the format
+	table, format, _ := strings.Cut(path.Base(e.File), ".")
+	var is made
+	rel := path.Join(e.Release, e.Place, e.File)
+	if format == "duckdb" {
+		is, err = s.makeDatabase(r.Context(), m, rel, level)
+	} else if is, err = s.tableAt(r.Context(), m, table, level); err == nil && format != "parquet" {
+		o := order{rel: rel, src: s.placeOf(m, table, level), format: format, source: is.SHA256, rows: is.Rows}
+		is, err = s.made.get(r.Context(), o)
+	}
+	if err != nil {
+		return err
+	}
+	return s.sendFile(w, r, p, e, release.File{Path: e.File, Bytes: is.Bytes, SHA256: is.SHA256, Rows: is.Rows}, s.made.dir, rel, format)
+}
+
+// placeOf is where a table's Parquet file of a level lies.
+func (s *server) placeOf(m *release.Manifest, table string, level dose.Level) string {
+	name := table + ".parquet"
+	if level == built {
+		return filepath.Join(s.Releases.Dir, m.ID, "counties", m.Place, name)
+	}
+	return filepath.Join(s.made.dir, m.ID, m.Place, level.String(), name)
+}
+
+// tableAt makes a table's Parquet file of a level where it is missing: of the
+// released ones, which must be as the manifest says.
+func (s *server) tableAt(ctx context.Context, m *release.Manifest, table string, level dose.Level) (made, error) {
+	var sources []release.File
+	for _, f := range m.Files {
+		if parts := strings.Split(f.Path, "/"); len(parts) == 3 && parts[2] == table+".parquet" {
+			sources = append(sources, f)
+		}
+	}
+	if len(sources) == 0 {
+		return made{}, fmt.Errorf("release %s has no such file: %w", m.ID, dose.ErrNotFound)
+	}
+	if level == built {
+		return made{SHA256: sources[0].SHA256, Bytes: sources[0].Bytes, Rows: sources[0].Rows}, nil
+	}
+	root := filepath.Join(s.Releases.Dir, m.ID)
+	hashes := make([]string, len(sources))
+	for i, f := range sources {
+		hashes[i] = f.SHA256
+	}
+	return s.made.get(ctx, order{rel: path.Join(m.ID, m.Place, level.String(), table+".parquet"), source: release.Sources(hashes...),
+		build: func(ctx context.Context, dst string) (int64, error) {
+			if err := unchanged(root, sources); err != nil {
+				return 0, err
+			}
+			if level == dose.Deidentified {
+				return release.Deidentify(ctx, s.Maker, root, table, dst)
+			}
+			rows, err := s.Limit(ctx, filepath.Join(root, filepath.FromSlash(sources[0].Path)), dst)
+			if err == nil && rows != sources[0].Rows {
+				err = fmt.Errorf("%d rows, the manifest has %d", rows, sources[0].Rows)
+			}
+			return rows, err
+		}})
+}
+
+// makeDatabase makes the DuckDB file of a place, or of the de-identified
+// records, where it is missing.
+func (s *server) makeDatabase(ctx context.Context, m *release.Manifest, rel string, level dose.Level) (made, error) {
+	d := release.Database{Manifest: m, Level: level, DoseEvent: s.placeOf(m, "dose_event", level), Recipient: s.placeOf(m, "recipient", level)}
+	var hashes []string
+	for _, table := range []string{"dose_event", "recipient"} {
+		is, err := s.tableAt(ctx, m, table, level)
+		if err != nil {
+			return made{}, err
+		}
+		hashes = append(hashes, is.SHA256)
+	}
+	root := filepath.Join(s.Releases.Dir, m.ID)
+	if m.Place != "" {
+		all, err := s.Releases.Manifest(m.ID)
+		if err != nil {
+			return made{}, err
+		}
+		if f, ok := all.File("county_day.parquet"); ok {
+			d.CountyDay, hashes = filepath.Join(root, f.Path), append(hashes, f.SHA256)
+		}
+	}
+	return s.made.get(ctx, order{rel: rel, source: release.Sources(hashes...), build: func(ctx context.Context, dst string) (int64, error) {
+		for i, path := range []string{d.DoseEvent, d.Recipient, d.CountyDay} {
+			if is, err := measure(path); path != "" && (err != nil || is.SHA256 != hashes[i]) {
+				return 0, fmt.Errorf("%s is not what it was; run 'dosebook verify'", filepath.Base(path))
+			}
+		}
+		return release.MakeDatabase(ctx, s.Maker, d, dst)
+	}})
+}
+
+// unchanged reads released files again: what is made of them stays for good.
+func unchanged(root string, files []release.File) error {
+	for _, f := range files {
+		if is, err := measure(filepath.Join(root, filepath.FromSlash(f.Path))); err != nil || is.SHA256 != f.SHA256 {
+			return fmt.Errorf("%s is not the one of the manifest; run 'dosebook verify'", f.Path)
+		}
+	}
+	return nil
+}
