@@ -89,6 +89,7 @@ const (
 	EnteredLate
 	DoseAfterMessage
 	DoseAfterExpiry
+	DoseAfterDeath
 	BornLongAgo
 	CVXOutsideDates
 	CVXOutsideAges

@@ -12,6 +12,8 @@ var contentRules = map[Check]Rule{
 		"source_time=2021-03-05", "source_time=2021-03-04T23:00:00Z", 0},
 	DoseAfterExpiry: {"dose-after-expiry", "AFTER_EXPIRY", Warning, false, "vax_expiration", "the dose was given after the lot expired; a month counts to its last day", "check lot and expiry against the vial; extended lots carry a later date", "AIRA/MQE: administered after lot expiration",
 		"vax_expiration=2021-03", "vax_expiration=2021-03-04", 0},
+	DoseAfterDeath: {"dose-after-death", "AFTER_DEATH", Warning, false, "recip_death_date", "the dose was given after the day the recipient died; HL7 and FHIR only, since CVRS has no date of death", "correct the date of the dose or of death, or check whether two persons share an id", "HL7 PID-29; FHIR Patient.deceased; AIRA/MQE: administered after death",
+		"recip_death_date=2021-03-05", "recip_death_date=2021-03-04", 0},
 	BornLongAgo: {"born-long-ago", "BORN_LONG_AGO", Warning, false, "recip_dob", "the recipient would be more than 120 years old (the limit); the age stays empty above 120", "correct the birth date", "AIRA/MQE: birth date very long ago",
 		"recip_dob=1901-03-05", "recip_dob=1899-03-04", 120},
 	CVXOutsideDates: {"cvx-outside-dates", "CVX_DATE", Warning, false, "cvx", "the vaccine was not in use on that day", "correct CVX or date", "usual dates of use of immregistries/codebase (table of vaccines in docs/DATA.md)",

@@ -25,7 +25,7 @@ var rowRules = map[Check]Rule{
 		"sender_id=LIVE", "sender_id=STOP", 0},
 	RequiredBlank: {"required-blank", "REQD001", Warning, false, "recip_dob recip_sex recip_race_1 recip_ethnicity", "a required field is empty", "send the value, or the code for unknown", "CVRS v2",
 		"recip_sex=U", "recip_sex=", 0},
-	DateBad: {"date-bad", "DATA001", Warning, false, "recip_dob vax_expiration source_time", "the value is not a possible date in YYYY-MM-DD, YYYY-MM or YYYY; it is treated as empty", "correct the date", "CVRS v2, data conventions 5",
+	DateBad: {"date-bad", "DATA001", Warning, false, "recip_dob vax_expiration source_time recip_death_date", "the value is not a possible date in YYYY-MM-DD, YYYY-MM or YYYY; it is treated as empty", "correct the date", "CVRS v2, data conventions 5",
 		"recip_dob=1980-03-05", "recip_dob=03/05/1980", 0},
 	DatePartial: {"date-partial", "DATE_PARTIAL", Info, false, "recip_dob admin_date vax_expiration", "only the month or the year was sent", "send the full date where it is known", "CVRS v2, data conventions 5",
 		"recip_dob=1980-03-05", "recip_dob=1980-03", 0},

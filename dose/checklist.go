@@ -30,7 +30,7 @@ checks:
 
 ` + "`reject: true`" + ` keeps rows out that the check finds, each as a reject with the check's code; only checks made on each row can do it, and deletes are never kept out by them. What rejects by itself can't be set: such rows can't be used. Nor can what is found on versions of an event, or by dosebook validate. Findings are kept with the level that was in force. A check that fails on a row rejects that row with RULE_CRASHED and the check's name, and the others go on.
 
-Not here: what takes more than one row (clusters, rates, repeats), and checks against a date of death, which the raw schema has no column for.
+Not here: what takes more than one row (clusters, rates, repeats).
 `)
 	for _, part := range [...]struct {
 		step        Step

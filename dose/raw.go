@@ -25,6 +25,7 @@ var raw = append(cvrs(),
 	Column{Name: "recip_email", Type: LongTxt, Level: Identified, Source: "HL7 PID-13", Meaning: "Recipient's e-mail."},
 	Column{Name: "sender_id", Level: Limited, Source: "HL7 MSH-4", Meaning: "Sending facility's id in the registry."},
 	Column{Name: "control_id", Type: LongTxt, Level: Limited, Source: "HL7 MSH-10; FHIR Immunization.identifier", Meaning: "Message control id; of FHIR the event's business identifier."},
+	Column{Name: "recip_death_date", Level: Identified, Source: "HL7 PID-29; FHIR Patient.deceasedDateTime", Meaning: "Day the recipient died, where the format says so (CVRS has no column for it). It is checked against and goes no further."},
 	Column{Name: "line", Type: Big, Level: Limited, Source: "dosebook", Meaning: "The record's place in the payload, from 1, counting physical lines."},
 )
 

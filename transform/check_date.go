@@ -82,6 +82,11 @@ func (m *Mapper) checkOrder() {
 	day := spans(m.admin)
 	days := m.cols[rawAdminDate].codes
 	m.against(dose.DoseAfterExpiry, rawExpiration, m.expiry, func(i int, t span) bool { return t.last < day[days[i]].first })
+	died := read(&m.cols[rawDeath], dayOf)
+	m.against(dose.DoseAfterDeath, rawDeath, died, func(i int, t span) bool { return t.last < day[days[i]].first })
+	if m.cols[rawDeath].dict != nil {
+		m.flag(rawDeath, dose.DateBad, func(e int) bool { return e > 0 && died[e].prec == badDate })
+	}
 	sent := read(&m.cols[rawSourceTime], dayOf)
 	m.doing = dose.DoseAfterMessage
 	if c := &m.cols[rawSourceTime]; c.dict != nil {

@@ -44,6 +44,7 @@ var (
 	rawReason     = at("refusal_reason")
 	rawEligible   = at("eligibility")
 	rawFunding    = at("funding_source")
+	rawDeath      = at("recip_death_date")
 	rawLine       = at("line")
 )
 

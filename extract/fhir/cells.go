@@ -16,7 +16,7 @@ func at(name string) uint16 { return uint16(rawIndex[name]) }
 var (
 	colRecipient, colPPRL, colProtection = at("recip_id"), at("pprl_id"), at("protection")
 	colFirst, colMiddle, colLast         = at("recip_first_name"), at("recip_middle_name"), at("recip_last_name")
-	colDOB, colSex                       = at("recip_dob"), at("recip_sex")
+	colDOB, colSex, colDeath             = at("recip_dob"), at("recip_sex"), at("recip_death_date")
 	colStreet, colStreet2, colCity       = at("recip_address_street"), at("recip_address_street_2"), at("recip_address_city")
 	colCounty, colState, colZIP          = at("recip_address_county"), at("recip_address_state"), at("recip_address_zip")
 	colRace1, colEthnicity               = at("recip_race_1"), at("recip_ethnicity")

@@ -21,6 +21,8 @@ func (c *cells) person(v value) (id string, updated int64) {
 			c.name(v)
 		case "birthDate":
 			c.set(colDOB, scalar(v))
+		case "deceasedDateTime":
+			c.set(colDeath, day(scalar(v)))
 		case "gender":
 			c.set(colSex, mapped(scalar(v), sexes))
 		case "address":

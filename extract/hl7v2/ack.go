@@ -273,7 +273,7 @@ var fields = map[string]struct{ seg, field string }{
 	"recip_race_2": {"PID", "10^2"}, "recip_race_3": {"PID", "10^3"}, "recip_race_4": {"PID", "10^4"}, "recip_race_5": {"PID", "10^5"}, "recip_race_6": {"PID", "10^6"},
 	"recip_address_street": {"PID", "11^1^1"}, "recip_address_street_2": {"PID", "11^1^2"}, "recip_address_city": {"PID", "11^1^3"},
 	"recip_address_state": {"PID", "11^1^4"}, "recip_address_zip": {"PID", "11^1^5"}, "recip_address_county": {"PID", "11^1^9"},
-	"recip_phone": {"PID", "13"}, "recip_email": {"PID", "13"}, "recip_ethnicity": {"PID", "22^1^1"}, "protection": {"PD1", "12"},
+	"recip_death_date": {"PID", "29"}, "recip_phone": {"PID", "13"}, "recip_email": {"PID", "13"}, "recip_ethnicity": {"PID", "22^1^1"}, "protection": {"PD1", "12"},
 	"vax_event_id": {"ORC", "3^1^1"}, "admin_date": {"RXA", "3"}, "cvx": {"RXA", "5^1^1"}, "ndc": {"RXA", "5"}, "information_source": {"RXA", "9^1^1"},
 	"admin_name": {"RXA", "11^1^4"}, "vtrcks_prov_pin": {"RXA", "11^1^4^2"}, "admin_type": {"RXA", "11^1^6"},
 	"admin_address_street": {"RXA", "11^1^9"}, "admin_address_street_2": {"RXA", "11^1^10"}, "admin_address_city": {"RXA", "11^1^11"},

@@ -12,7 +12,7 @@ var rawIndex = dose.Index(dose.Raw())
 var (
 	colEventID, colExtType, colPPRL, colRecipient = at("vax_event_id"), at("ext_type"), at("pprl_id"), at("recip_id")
 	colFirst, colMiddle, colLast                  = at("recip_first_name"), at("recip_middle_name"), at("recip_last_name")
-	colDOB, colSex                                = at("recip_dob"), at("recip_sex")
+	colDOB, colSex, colDeath                      = at("recip_dob"), at("recip_sex"), at("recip_death_date")
 	colStreet, colStreet2, colCity                = at("recip_address_street"), at("recip_address_street_2"), at("recip_address_city")
 	colState, colZIP, colCounty                   = at("recip_address_state"), at("recip_address_zip"), at("recip_address_county")
 	colRace1, colEthnicity                        = at("recip_race_1"), at("recip_ethnicity")
@@ -94,6 +94,7 @@ func (w *worker) person(seg []byte) {
 	w.set(colCounty, a.at(8))
 	w.contact(f.at(13))
 	w.set(colEthnicity, w.coded(f.at(22)))
+	w.setDay(colDeath, w.component(f.at(29), 0))
 }
 
 // ids reads PID-3: the first identifier of type MR, PI or SR, else the first
