@@ -182,15 +182,10 @@ func judge(g Grant, kinds []Kind, action Action, r Resource, now time.Time) reas
 
 // judgeScope judges what is about one place, or with none about all.
 func judgeScope(g Grant, r Resource) reason {
-	switch {
-	case g.All && (r.Place == "" || r.Place.Label() != ""):
+	if g.Covers(r.Place) || g.All && r.Place == "" {
 		return allowed
-	case r.Place != "" && r.Place.Label() == "":
-		return unknown
-	case !g.Covers(r.Place):
-		return wrongPlace
 	}
-	return allowed
+	return wrongPlace
 }
 
 func judgePlace(g Grant, r Resource) reason {

@@ -192,13 +192,22 @@ func grants(ctx context.Context, db querier, user string) ([]Grant, error) {
 }
 
 func scanGrant(rows *sql.Rows) (g Grant, err error) {
-	var role, places, level string
+	var role, places, level, endedBy string
 	var expires, created int64
-	var revoked sql.NullInt64
-	err = rows.Scan(&g.ID, &g.User, &role, &places, &level, &expires, &g.Agreement, &g.Training, &g.Purpose,
-		&created, &g.CreatedBy, &revoked, &g.RevokedBy)
+	var until, agreed, revoked, ended sql.NullInt64
+	err = rows.Scan(&g.ID, &g.User, &role, &places, &level, &expires, &until, &agreed, &g.Agreement, &g.Training, &g.Purpose,
+		&created, &g.CreatedBy, &revoked, &g.RevokedBy, &ended, &endedBy)
 	if err != nil {
 		return g, err
+	}
+	if until.Valid {
+		expires = max(expires, until.Int64)
+	}
+	if agreed.Valid {
+		expires = min(expires, agreed.Int64)
+	}
+	if ended.Valid && (!revoked.Valid || ended.Int64 < revoked.Int64) {
+		revoked, g.RevokedBy = ended, endedBy
 	}
 	g.Expires, g.Created, g.Revoked = fromMicros(expires), fromMicros(created), fromNull(revoked)
 	var errRole, errLevel error

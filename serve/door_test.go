@@ -141,6 +141,9 @@ func TestAuditComesBeforeBytes(t *testing.T) {
 			t.Fatal(rec.Code)
 		}
 		es, err := w.access.ListAudit(t.Context(), "epi", before, 10)
+		if ends := len(es) == 2 && es[1].Action == "end" && es[1].Of == es[0].Seq; ends {
+			es = es[:1]
+		}
 		if err != nil || len(es) != 1 || es[0].Outcome != "allowed" || es[0].Release != id || es[0].Token != 1 || es[0].Grant != 1 || es[0].Remote == "" {
 			t.Errorf("%s: %+v %v", path, es, err)
 		}

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -33,12 +34,23 @@ func open(h handler) http.Handler {
 func (s *server) signedIn(h signedHandler) http.Handler {
 	return open(func(w http.ResponseWriter, r *http.Request) error {
 		p, err := s.Access.Authenticate(r.Context(), bearer(r))
+		if errors.Is(err, dose.ErrUnknownUser) {
+			if tooMuch := s.pace.take("from " + remote(r)); tooMuch != nil {
+				return tooMuch
+			}
+		}
 		if err != nil {
 			return err
 		}
 		if rec, ok := w.(*recorder); ok {
 			rec.user = p.User
+			defer func() { s.pace.sent(p.User, rec.bytes) }()
 		}
+		if err := s.pace.take(p.User); err != nil {
+			return err
+		}
+		r, v := begin(r)
+		defer s.ended(w, r, v)
 		if r.PathValue("id") == "latest" {
 			return s.latest(w, r, p)
 		}
@@ -127,6 +139,9 @@ func harden(h http.Header) {
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+	h.Set("X-Permitted-Cross-Domain-Policies", "none")
 	h.Set("Cache-Control", "no-store")
 }
 

@@ -40,7 +40,13 @@ func (s *server) note(r *http.Request, p access.Principal, e access.Entry) error
 	if r.Method == http.MethodHead {
 		e.Action = "head"
 	}
-	return s.Access.Audit(r.Context(), clip(e))
+	e.Purpose = p.Purpose(e.Grant)
+	e = clip(e)
+	seq, err := s.Access.Begin(r.Context(), e)
+	if err == nil {
+		allowed(r, seq, e)
+	}
+	return err
 }
 
 // clip bounds what a caller can write into the audit.

@@ -14,6 +14,7 @@ func (s *server) routes() *http.ServeMux {
 	mux.Handle("GET /api/v1/releases", s.signedIn(s.listReleases))
 	mux.Handle("GET /api/v1/releases/{id}", s.signedIn(s.showRelease))
 	mux.Handle("GET /api/v1/keys", open(s.keys))
+	mux.Handle("GET /api/v1/audit/{fips}", s.signedIn(s.whoSaw))
 	for name := range proofs {
 		mux.Handle("GET /api/v1/releases/{id}/"+name, s.signedIn(s.proof))
 		mux.Handle("GET /api/v1/releases/{id}/counties/{fips}/"+name, s.signedIn(s.placeProof))

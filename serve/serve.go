@@ -37,6 +37,7 @@ type Config struct {
 	Log       *slog.Logger     // default: nowhere
 	Now       func() time.Time // default: the clock
 	Downloads int              // at once for one user; default 16
+	Limits    Limits           // of one user's requests and bytes
 	Builds    int              // at once for all; default 2
 	Extract   ExtractFunc      // default: release.Extract
 	Queue     int              // extracts that wait or run; default 32, and a quarter of it for one user
@@ -47,6 +48,7 @@ type server struct {
 	made       *maker
 	extracts   *extractor
 	limit      *limiter
+	pace       *pacer
 	dictionary []byte
 }
 
@@ -79,6 +81,7 @@ func New(c Config) http.Handler {
 		extracts: &extractor{dir: c.Made, releases: c.Releases, extract: c.Extract, slots: make(chan struct{}, c.Builds),
 			all: c.Queue, one: max(1, c.Queue/4), jobs: make(map[string]*job)},
 		limit:      &limiter{most: c.Downloads, now: make(map[string]int)},
+		pace:       newPacer(c.Limits, c.Now),
 		dictionary: []byte(dose.DataDictionary()),
 	}
 	return s.guard(s.routes())
