@@ -153,6 +153,50 @@ func TestDeidentify(t *testing.T) {
 	}
 }
 
+// Each level's files, in every format and as a database, as other tools read
+// them: the Parquet file's rows and types.
+func TestOtherToolsReadEveryLevel(t *testing.T) {
+	release.Python(t)
+	b := mixed(t, 300)
+	m, root := b.build(t, release.Options{Rows: 80})
+	m.Place = "06037"
+	for _, level := range []dose.Level{dose.Identified, dose.Limited, dose.Deidentified} {
+		dir := filepath.Join(root, "counties", m.Place)
+		if level < dose.Identified {
+			dir = t.TempDir()
+		}
+		for _, table := range []string{"dose_event", "recipient"} {
+			src, dst := filepath.Join(root, "counties", m.Place, table+".parquet"), filepath.Join(dir, table+".parquet")
+			var err error
+			switch level {
+			case dose.Limited:
+				_, err = release.Limit(t.Context(), src, dst)
+			case dose.Deidentified:
+				_, err = release.Deidentify(t.Context(), duckdb.Files{}, root, table, dst)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		d := release.Database{Manifest: m, Level: level, DoseEvent: filepath.Join(dir, "dose_event.parquet"),
+			Recipient: filepath.Join(dir, "recipient.parquet"), CountyDay: filepath.Join(root, "county_day.parquet")}
+		stem := release.AllFormats(t, d.DoseEvent)
+		if _, err := release.MakeDatabase(t.Context(), duckdb.Files{}, d, stem+".duckdb"); err != nil {
+			t.Fatal(err)
+		}
+		if out, ok := release.ReadBack(t, stem); !ok || !strings.Contains(out, "\nduckdb: ") {
+			t.Errorf("%s:\n%s", level, out)
+		}
+		people := release.AllFormats(t, d.Recipient)
+		if err := os.Link(stem+".duckdb", people+".duckdb"); err != nil {
+			t.Fatal(err)
+		}
+		if out, ok := release.ReadBack(t, people); !ok || !strings.Contains(out, "\nduckdb: ") {
+			t.Errorf("%s, people:\n%s", level, out)
+		}
+	}
+}
+
 // What only some rows have: an age over 90, a locked row, text that is no code.
 func TestDeidentifyRareRows(t *testing.T) {
 	root := t.TempDir()

@@ -44,7 +44,7 @@ func readBack(t testing.TB, stem string) (string, bool) {
 // allFormats puts a table into its own folder in every format.
 func allFormats(t testing.TB, src string) (stem string) {
 	t.Helper()
-	stem = filepath.Join(t.TempDir(), "rows")
+	stem = filepath.Join(t.TempDir(), strings.TrimSuffix(filepath.Base(src), ".parquet"))
 	if err := os.Link(src, stem+".parquet"); err != nil {
 		t.Fatal(err)
 	}
