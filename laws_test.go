@@ -43,6 +43,7 @@ var layers = []layer{
 	{"access", "who may see what, and the audit", "dose sql control"},
 	{"dashboards", "pages and charts, embedded", ""},
 	{"serve", "HTTP: releases to those who may see them", "release access dashboards dose durable"},
+	{"pull", "the client: a verified copy of one place's files", "release sql dose durable"},
 	{"report", "state reporting jobs", "release sql dose durable"},
 	{"cmd/dosebook", "flags, configuration, wiring", "*"},
 	{"bench", "benchmarks beside the peers", "*"},

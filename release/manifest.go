@@ -78,6 +78,9 @@ type Store struct{ Dir string }
 
 var idForm = regexp.MustCompile(`^[0-9]{6,}-[0-9a-f]{8}$`)
 
+// IsID says whether a text has the form of a release's id.
+func IsID(id string) bool { return idForm.MatchString(id) }
+
 // Latest returns the id of the newest approved release, or dose.ErrNotFound.
 func (s Store) Latest() (string, error) {
 	b, err := os.ReadFile(filepath.Join(s.Dir, "latest"))

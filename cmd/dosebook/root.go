@@ -75,6 +75,7 @@ EXIT STATUS
 		accessCommand(e), ackCommand(e), auditCommand(e), explainCommand(e), reviewCommand(e), verifyCommand(e), reconcileCommand(e), synthCommand(e), validateCommand(e), warehouseCommand(e), configCommand(e))
 	root.AddCommand(rejectsCommand(e), sendersCommand(e))
 	root.AddCommand(codesCommand(e), replayCommand(e), qualityCommand(e), extractCommand(e), backupCommand(e), restoreCommand(e))
+	root.AddCommand(pullCommand(e))
 	usageErrors(root)
 	return root
 }
