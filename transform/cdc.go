@@ -1,6 +1,7 @@
 package transform
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -14,6 +15,7 @@ type CDCOptions struct {
 	Version int  // of CVRS: 1, or 2, which is 3 too
 	Filled  bool // the format is none of CVRS's: what CDC's mapping fills in is not missed
 	Today   int32
+	Codes   *dose.CodeTables // in force; nil: the built-in ones
 }
 
 // CDC judges raw rows as CDC's own validator judges them (CDCgov
@@ -61,6 +63,7 @@ const (
 
 // NewCDC returns a CDC.
 func NewCDC(opt CDCOptions) *CDC {
+	opt.Codes = cmp.Or(opt.Codes, dose.Builtin())
 	return &CDC{opt: opt, fields: cdcFields(opt), tomorrow: isoDay(opt.Today + 1), cols: make([]cells, len(dose.Raw()))}
 }
 

@@ -112,7 +112,7 @@ func (c *CDC) excused(field, row int) bool {
 	if field != rawNDC {
 		return false
 	}
-	v, known := dose.VaccineByCVX(cvxNumber(c.cols[rawCVX].value(row)))
+	v, known := c.opt.Codes.Vaccine(cvxNumber(c.cols[rawCVX].value(row)))
 	return known && !v.COVID
 }
 
@@ -127,7 +127,7 @@ const cdcPlaceholdersEnd = "2020-12-31"
 // validator, annotations of CVRSExtract; lengths of columns without one there
 // by the clearinghouse's list of field errors).
 func cdcFields(opt CDCOptions) []cdcField {
-	fields := append(append(personFields(), doseFields()...), siteFields(opt.Version == 1)...)
+	fields := append(append(personFields(), doseFields(opt.Codes)...), siteFields(opt.Version == 1)...)
 	for i := range fields {
 		f := &fields[i]
 		if f.max == 0 {
@@ -171,14 +171,14 @@ func personFields() []cdcField {
 }
 
 // doseFields are CVRS 23 to 32.
-func doseFields() []cdcField {
+func doseFields(codes *dose.CodeTables) []cdcField {
 	given := func(at, max int, form func(string) dose.Check) cdcField {
 		return cdcField{at: at, mustNot: notGivenAny, max: max, form: form}
 	}
 	return []cdcField{
 		{at: rawAdminDate, required: ofAny, form: dated()},
-		{at: rawCVX, required: ofVaccination | ofRefusal, mustNot: ofMissed, form: cdcVaccine},
-		given(rawNDC, 50, cdcProduct), given(rawMVX, 3, cdcMaker), given(rawLot, 0, nil), given(rawExpiration, 0, dated(7)),
+		{at: rawCVX, required: ofVaccination | ofRefusal, mustNot: ofMissed, form: cdcVaccine(codes)},
+		given(rawNDC, 50, cdcProduct(codes)), given(rawMVX, 3, cdcMaker(codes)), given(rawLot, 0, nil), given(rawExpiration, 0, dated(7)),
 		given(rawAdminSite, 0, inSet("LT", "LA", "LD", "LG", "LVL", "LLFA", "RT", "RA", "RD", "RG", "RVL", "RLFA")),
 		given(rawRoute, 10, inSet("C38238", "C28161", "C38284", "C38276", "C38288", "C38676", "C38299", "C38305",
 			"IM", "NS", "IN", "IV", "PO", "OTH", "SC", "TD")),

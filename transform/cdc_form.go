@@ -80,11 +80,13 @@ func cdcState(s string) dose.Check {
 }
 
 // cdcVaccine wants a CVX code. The placeholders are no longer one: see excused.
-func cdcVaccine(s string) dose.Check {
-	if v, ok := dose.VaccineByCVX(cvxNumber(upper(s))); ok && v.Class != "placeholder" {
-		return cdcFine
+func cdcVaccine(codes *dose.CodeTables) func(string) dose.Check {
+	return func(s string) dose.Check {
+		if v, ok := codes.Vaccine(cvxNumber(upper(s))); ok && v.Class != "placeholder" {
+			return cdcFine
+		}
+		return dose.CDCValueSet
 	}
-	return dose.CDCValueSet
 }
 
 // cvxNumber reads a CVX code; -1 is none.
@@ -96,23 +98,26 @@ func cvxNumber(s string) int {
 }
 
 // cdcProduct wants an NDC with its dashes: without them CDC's table has none.
-func cdcProduct(s string) dose.Check {
-	if strings.Count(s, "-") == 2 {
-		if _, ok := dose.ProductByNDC(s); ok {
-			return cdcFine
+func cdcProduct(codes *dose.CodeTables) func(string) dose.Check {
+	return func(s string) dose.Check {
+		if strings.Count(s, "-") == 2 {
+			if _, ok := codes.Product(s); ok {
+				return cdcFine
+			}
 		}
+		return dose.CDCValueSet
 	}
-	return dose.CDCValueSet
 }
 
-func cdcMaker(s string) dose.Check {
-	set, _ := dose.Codes("mvx")
-	if code := upper(s); !cdcPlaceholders[code] {
-		if _, ok := set.Name(code); ok {
-			return cdcFine
+func cdcMaker(codes *dose.CodeTables) func(string) dose.Check {
+	return func(s string) dose.Check {
+		if code := upper(s); !cdcPlaceholders[code] {
+			if _, ok := codes.MVX().Name(code); ok {
+				return cdcFine
+			}
 		}
+		return dose.CDCValueSet
 	}
-	return dose.CDCValueSet
 }
 
 // dated wants YYYY-MM-DD, or one of the shorter forms by its length.

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -74,6 +75,17 @@ func TestCodes(t *testing.T) {
 	sameFiles(t, "the lake after codes and replays", d.hashes(t, "lake", "raw"), before)
 	d.exits(t, 2, "replay")
 	d.exits(t, 4, "replay", "--dry-run", "--registry", "SDIR")
+
+	// So does validate, where the data directory is named.
+	odd := func(args ...string) bool {
+		out := parse[struct {
+			Files []struct{ Issues []finding }
+		}](t, d.try(t, append([]string{"validate", "--json", file}, args...)...).out)
+		return slices.ContainsFunc(out.Files[0].Issues, func(x finding) bool { return x.Code == "DATA007" && x.Field == "cvx" })
+	}
+	if odd() || !odd("--data", t.TempDir()) {
+		t.Error("validate does not go by the tables in force")
+	}
 
 	// What is loaded from now on goes by them.
 	again := write(t, "b.txt", cvrsText(row("e2", fields{"admin_date": "2024-10-02", "cvx": "340", "mvx": ""})))

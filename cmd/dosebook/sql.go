@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,7 +33,8 @@ is never blocked by one, and it can change nothing.
 
 Views: dose_event (one row a reported event), dose (those that count),
 recipient (one row a person), county_day (the state's published table),
-reject (what was refused, and why), segment (what was loaded).`,
+reject (what was refused, and why), segment (what was loaded), and of quality
+(docs/QUALITY.md) quality_day, quality_given, quality_county, quality_finding.`,
 		Example: `  dosebook sql "select county, count(*) from dose group by all order by 2 desc limit 5"
   dosebook sql --format csv "from county_day where county = 'Alameda'" > alameda.csv
   dosebook sql "select code, remedy, count(*) from reject group by all"`,
@@ -119,7 +121,23 @@ func (e *env) reader(ctx context.Context, b *book, id string) (_ *duckdb.Reader,
 	if err != nil {
 		return nil, "", errors.Join(err, os.RemoveAll(tmp))
 	}
+	if err := qualityViews(ctx, r, root); err != nil {
+		return nil, "", errors.Join(err, r.Close(), os.RemoveAll(tmp))
+	}
 	return r, tmp, nil
+}
+
+// qualityViews adds the views of quality. Releases of before have not got them.
+func qualityViews(ctx context.Context, r *duckdb.Reader, root string) error {
+	files := map[string][]string{}
+	for _, t := range append(release.QualityTables[:], "quality_finding") {
+		path := filepath.Join(root, t+".parquet")
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		files[t] = []string{path}
+	}
+	return r.Add(ctx, "queries/sql_quality_views.sql", files)
 }
 
 // eachRow calls f with the cells of each row as texts; null is nil.

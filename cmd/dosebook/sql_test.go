@@ -42,6 +42,9 @@ func TestSQLFormats(t *testing.T) {
 	if o := objects[1]; o["lot_number"] != nil || o["cvx"] != 208.0 || o["fully"] != true || o["admin_date"] != "2021-04-01" {
 		t.Errorf("json: %v", o)
 	}
+	if got := d.count(t, "select (select sum(events) from quality_day) || ' ' || (select count(*) from quality_finding) || ' ' || (select count(*) >= 0 from quality_given) || (select count(*) >= 0 from quality_county)"); got != "2 0 truetrue" {
+		t.Errorf("quality: %s", got)
+	}
 	if got := d.ok(t, "sql", "--format", "json", "from dose where false"); got != "[]\n" {
 		t.Errorf("no rows as json: %q", got)
 	}

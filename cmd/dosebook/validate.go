@@ -35,7 +35,8 @@ func validateCommand(e *env) *cobra.Command {
 by the rules of CDC's own validator for CVRS (versions 1, 2 and 3), with its
 codes, and by what loading them would refuse or remark. Nothing is loaded, no
 data directory is needed, and no value of a record is shown but its
-vax_event_id. docs/VALIDATE.md lists the rules.
+vax_event_id. docs/VALIDATE.md lists the rules. With --data (or DOSEBOOK_DATA)
+codes are judged by the tables that 'dosebook codes update' put in force there.
 
 The exit status is 2 when there is a finding of level ERROR, else 0.`,
 		Example: `  dosebook validate 20210305_01_CAA.txt
@@ -48,6 +49,14 @@ The exit status is 2 when there is a finding of level ERROR, else 0.`,
 			}
 			if v.format != "auto" {
 				if _, err := decoder(v.format); err != nil {
+					return err
+				}
+			}
+			// Only a data directory that was named: what a sender finds must not
+			// depend on the folder it stands in.
+			if cmd.Flags().Changed("data") || os.Getenv("DOSEBOOK_DATA") != "" {
+				var err error
+				if v.codes, err = codesInForce(e.data); err != nil {
 					return err
 				}
 			}
@@ -108,6 +117,7 @@ type checkedFile struct {
 // validator runs the check.
 type validator struct {
 	*env
+	codes   *dose.CodeTables // of the data directory, where one is named; nil: the built-in ones
 	format  string
 	version int
 	report  reporter

@@ -43,9 +43,9 @@ type checkedBlock struct {
 
 // records runs the decoder, CDC's rules and the loader's over all blocks.
 func (r *fileRun) records(ctx context.Context, reader extract.Reader) error {
-	opt := transform.CDCOptions{Version: r.file.version, Filled: r.file.format != "cvrs", Today: int32(r.now().Unix() / 86400)}
+	opt := transform.CDCOptions{Version: r.file.version, Filled: r.file.format != "cvrs", Today: int32(r.now().Unix() / 86400), Codes: r.codes}
 	return pipelines.Ordered(ctx, reader, r.config.Workers, func() func(extract.Block) (*checkedBlock, error) {
-		rules, mapper := transform.NewCDC(opt), transform.New(transform.Options{Today: opt.Today, Precision: r.config.Precision})
+		rules, mapper := transform.NewCDC(opt), transform.New(transform.Options{Today: opt.Today, Precision: r.config.Precision, Codes: r.codes})
 		return func(b extract.Block) (*checkedBlock, error) { return r.check(b, rules, mapper) }
 	}, r.take)
 }

@@ -57,6 +57,25 @@ func (r *Reader) setup(ctx context.Context, name string, files map[string][]stri
 	return nil
 }
 
+// Add makes more views, over files in the same folders.
+func (r *Reader) Add(ctx context.Context, name string, files map[string][]string) error {
+	views, err := sqltext.Statements(name)
+	if err != nil {
+		return err
+	}
+	var replace []string
+	for key, paths := range files {
+		replace = append(replace, "{"+key+"}", list(paths))
+	}
+	with := strings.NewReplacer(replace...)
+	for _, v := range views {
+		if _, err := r.db.ExecContext(ctx, with.Replace(v)); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
 // reads refuses all but one SELECT, or what DuckDB reads as one: FROM, VALUES,
 // DESCRIBE, SUMMARIZE, SHOW. The folders alone do not protect what they hold:
 // DuckDB lets a COPY write wherever it may read. In brackets only a query
