@@ -44,7 +44,7 @@ func (w *Webhook) Send(ctx context.Context, n Notice) error {
 		return fmt.Errorf("webhook: the address is none: %w", dose.ErrInvalid)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Idempotency-Key", "dosebook-notice-"+strconv.FormatInt(n.ID, 10))
+	req.Header.Set("Idempotency-Key", n.key())
 	if w.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+w.Token)
 	}
@@ -179,16 +179,30 @@ func (m *Mail) message(n Notice) []byte {
 	var b bytes.Buffer
 	for _, h := range [][2]string{{"From", m.From}, {"To", strings.Join(m.To, ", ")},
 		{"Subject", mime.QEncoding.Encode("utf-8", n.subject())}, {"Date", n.Raised.Format(time.RFC1123Z)},
-		{"Message-ID", fmt.Sprintf("<dosebook-notice-%d-%d@%s>", n.ID, n.Raised.UnixMicro(), m.From[strings.LastIndexByte(m.From, '@')+1:])},
+		{"Message-ID", fmt.Sprintf("<%s-%d@%s>", n.key(), n.Raised.UnixMicro(), m.From[strings.LastIndexByte(m.From, '@')+1:])},
 		{"MIME-Version", "1.0"}, {"Content-Type", "text/plain; charset=utf-8"}, {"Content-Transfer-Encoding", "8bit"}, {"Auto-Submitted", "auto-generated"}} {
 		fmt.Fprintf(&b, "%s: %s\r\n", h[0], h[1])
 	}
-	fmt.Fprintf(&b, "\r\n%s\r\n\r\n'dosebook feeds show %s' has the runs.\r\n", strings.NewReplacer("\r", " ", "\n", " ").Replace(n.Says), n.Feed)
+	fmt.Fprintf(&b, "\r\n%s\r\n", strings.NewReplacer("\r", " ", "\n", " ").Replace(n.Says))
+	if n.Feed != "" {
+		fmt.Fprintf(&b, "\r\n'dosebook feeds show %s' has the runs.\r\n", n.Feed)
+	}
 	return b.Bytes()
+}
+
+// key tells notices of feeds from those of access, which name no feed.
+func (n Notice) key() string {
+	if n.Feed == "" {
+		return "dosebook-access-notice-" + strconv.FormatInt(n.ID, 10)
+	}
+	return "dosebook-notice-" + strconv.FormatInt(n.ID, 10)
 }
 
 // subject is a notice in one line.
 func (n Notice) subject() string {
+	if n.Feed == "" {
+		return fmt.Sprintf("dosebook access: %s, %s", n.Kind, n.Day)
+	}
 	s := fmt.Sprintf("dosebook feed %s is %s, %s", n.Feed, n.Kind, n.Day)
 	if !n.Cleared.IsZero() {
 		s += " (over since)"

@@ -201,3 +201,13 @@ func TestMail(t *testing.T) {
 		}
 	}
 }
+
+// A notice of access names no feed: neither does its subject, and its key is
+// none of a feed's notice.
+func TestNoticeWithoutFeed(t *testing.T) {
+	n := Notice{ID: 7, Kind: "volume", Day: "2022-03-13", Says: "ana read much", Raised: told.Raised}
+	text := string((&Mail{From: "a@b.example", To: []string{"c@d.example"}}).message(n))
+	if n.key() == told.key() || n.subject() != "dosebook access: volume, 2022-03-13" || strings.Contains(text, "feed") || !strings.Contains(text, "ana read much") {
+		t.Errorf("%s\n%s", n.key(), text)
+	}
+}

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -10,6 +12,9 @@ import (
 	"time"
 
 	"github.com/dosebook/dosebook/access"
+	"github.com/dosebook/dosebook/control"
+	"github.com/dosebook/dosebook/dose"
+	"github.com/dosebook/dosebook/pipelines"
 	"github.com/dosebook/dosebook/release"
 )
 
@@ -212,5 +217,48 @@ func TestRevocationWithinASecond(t *testing.T) {
 		if took := time.Since(since); took > time.Second {
 			t.Errorf("all doors asked after %v", took)
 		}
+	}
+}
+
+// deaf is a channel that fails until it hears.
+type deaf struct {
+	hears bool
+	got   []pipelines.Notice
+}
+
+func (d *deaf) Name() string { return "deaf" }
+
+func (d *deaf) Send(_ context.Context, n pipelines.Notice) error {
+	if !d.hears {
+		return dose.ErrUpstream
+	}
+	d.got = append(d.got, n)
+	return nil
+}
+
+// Notices of access reach each channel once, also after it failed.
+func TestNoticesOfAccessAreSent(t *testing.T) {
+	db, err := control.Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	s := access.Open(db, nil)
+	soon := access.Grant{User: "ana", Role: access.Epi, Places: []dose.Place{"06001"}, Expires: time.Now().Add(48 * time.Hour)}
+	if _, err := s.Grant(t.Context(), "root", soon); err != nil {
+		t.Fatal(err)
+	}
+	c := &deaf{}
+	if err := tell(t.Context(), s, []pipelines.Channel{c}); !errors.Is(err, dose.ErrUpstream) {
+		t.Errorf("a channel that fails: %v", err)
+	}
+	c.hears = true
+	for range 2 {
+		if err := tell(t.Context(), s, []pipelines.Channel{c}); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(c.got) != 1 || c.got[0].Kind != "expiring" || c.got[0].Feed != "" || !strings.Contains(c.got[0].Says, "grant 1 of ana expires") {
+		t.Errorf("%+v", c.got)
 	}
 }

@@ -88,9 +88,13 @@ func (e *env) serve(ctx context.Context, b *book, listen string, ready func(addr
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w: %w", listen, err, dose.ErrInvalid)
 	}
+	log := slog.New(slog.NewJSONHandler(e.err, nil))
+	telling, stop := context.WithCancel(ctx)
+	defer stop()
+	go e.tellStewards(telling, b.access, log)
 	h := serve.New(serve.Config{
 		Releases: b.store, Access: b.access, Made: filepath.Join(b.dir, "made"), Convert: release.Convert, Maker: duckdb.Files{}, Changes: changesMaker{b.store}, Keys: b.keys(),
-		Log: slog.New(slog.NewJSONHandler(e.err, nil)), Now: e.now,
+		Log: log, Now: e.now,
 	})
 	if ready == nil {
 		e.note("listening on http://%s", l.Addr())
