@@ -76,6 +76,7 @@ EXIT STATUS
 	root.AddCommand(rejectsCommand(e), sendersCommand(e))
 	root.AddCommand(codesCommand(e), replayCommand(e), qualityCommand(e), extractCommand(e), backupCommand(e), restoreCommand(e))
 	root.AddCommand(pullCommand(e))
+	root.AddCommand(suppressCommand(e))
 	usageErrors(root)
 	return root
 }

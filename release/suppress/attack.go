@@ -37,6 +37,9 @@ func Attack(ctx context.Context, s *System) ([]Bound, error) {
 	}
 	for i := range out {
 		c := &s.Cells[out[i].Cell]
+		if c.Blank && out[i].Low > float64(c.High) {
+			continue // plainly hidden for another's sake
+		}
 		out[i].Leak = out[i].Low > float64(c.Low)+tolerance || out[i].High < float64(c.High)-tolerance
 	}
 	return out, nil
@@ -102,9 +105,15 @@ func (s *System) attackGroup(group []int32) (out []Bound, err error) {
 // problem is rows · x = right, x ≥ 0; x is by how much each unknown passes its
 // floor.
 type problem struct {
-	rows  [][]float64
+	rows  [][]entry
 	right []float64
 	n     int
+}
+
+// entry is a factor of an unknown.
+type entry struct {
+	k int
+	a float64
 }
 
 func (s *System) problem(group []int32) *problem {
@@ -120,11 +129,12 @@ func (s *System) problem(group []int32) *problem {
 				continue
 			}
 			seen[l.relation] = true
-			row, right := make([]float64, len(group)), 0.0
+			var row []entry
+			right := 0.0
 			for _, t := range s.relation(l.relation) {
 				x := &s.Cells[t.Cell]
 				if k, ok := column[t.Cell]; ok {
-					row[k] += float64(t.Coef)
+					row = append(row, entry{k, float64(t.Coef)})
 					right -= float64(t.Coef) * float64(x.floor())
 				} else {
 					right -= float64(t.Coef) * float64(x.Value)

@@ -152,8 +152,8 @@ func gonum(p *problem, k int, sign float64) (v float64, err error) {
 		return 0, errors.New("nothing to optimise, and gonum refuses it")
 	}
 	a := mat.NewDense(len(p.rows), p.n, nil)
-	for r, row := range p.rows {
-		a.SetRow(r, row)
+	for r := range p.rows {
+		a.SetRow(r, p.dense(r))
 	}
 	defer func() {
 		if recover() != nil {
@@ -166,12 +166,21 @@ func gonum(p *problem, k int, sign float64) (v float64, err error) {
 	return v, err
 }
 
+func (p *problem) dense(r int) []float64 {
+	row := make([]float64, p.n)
+	for _, e := range p.rows[r] {
+		row[e.k] += e.a
+	}
+	return row
+}
+
 // echelon brings rows to full rank, which gonum asks for.
 func echelon(p *problem) *problem {
 	out := &problem{n: p.n}
-	for r, row := range p.rows {
-		row, right := append([]float64(nil), row...), p.right[r]
-		for i, done := range out.rows {
+	for r := range p.rows {
+		row, right := p.dense(r), p.right[r]
+		for i := range out.rows {
+			done := out.dense(i)
 			k := lead(done)
 			if f := row[k] / done[k]; f != 0 {
 				for j := range row {
@@ -181,7 +190,13 @@ func echelon(p *problem) *problem {
 			}
 		}
 		if lead(row) >= 0 {
-			out.rows, out.right = append(out.rows, row), append(out.right, right)
+			var entries []entry
+			for k, a := range row {
+				if a != 0 {
+					entries = append(entries, entry{k, a})
+				}
+			}
+			out.rows, out.right = append(out.rows, entries), append(out.right, right)
 		}
 	}
 	return out

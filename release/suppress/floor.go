@@ -17,35 +17,33 @@ func (s *System) raiseLow() {
 		}
 	}
 	for i := range s.Cells {
-		if c := &s.Cells[i]; c.needs() && !c.Blank {
+		if c := &s.Cells[i]; c.needs() {
 			c.Low = max(c.Low, least[i])
 			c.High = max(c.High, c.Low)
 		}
 	}
 }
 
-// raiseTotal raises the total of a relation to the sum of its parts.
-func (s *System) raiseTotal(r int32, least []int64) bool {
+// raiseTotal raises the one number on one side of a relation to the sum of
+// those on the other side. Zeros count for nothing: everybody sees them.
+func (s *System) raiseTotal(r int32, least []int64) (moved bool) {
 	terms := s.relation(r)
-	negative, at := 0, 0
-	for k, t := range terms {
-		if t.Coef < 0 {
-			negative++
-			at = k
+	for _, side := range []int8{-1, 1} {
+		n, at := 0, int32(0)
+		var sum int64
+		for _, t := range terms {
+			c := &s.Cells[t.Cell]
+			switch {
+			case t.Coef != side:
+				sum += least[t.Cell]
+			case c.Slack || c.Blank || c.Value > 0:
+				n++
+				at = t.Cell
+			}
+		}
+		if n == 1 && sum > least[at] {
+			least[at], moved = sum, true
 		}
 	}
-	if negative != 1 {
-		return false
-	}
-	var sum int64
-	for k, t := range terms {
-		if k != at {
-			sum += least[t.Cell]
-		}
-	}
-	if total := terms[at].Cell; sum > least[total] {
-		least[total] = sum
-		return true
-	}
-	return false
+	return moved
 }

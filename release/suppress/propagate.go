@@ -15,7 +15,9 @@ func (s *System) propagate(group []int32, p *problem) []Bound {
 	for moved, pass := true, 0; moved && pass < passes; pass++ {
 		moved = false
 		for r, row := range p.rows {
-			moved = narrow(row, p.right[r], low, high) || moved
+			for again := true; again && len(row) > 0; moved = moved || again {
+				again = narrow(row, p.right[r], low, high)
+			}
 		}
 	}
 	var out []Bound
@@ -28,31 +30,58 @@ func (s *System) propagate(group []int32, p *problem) []Bound {
 	return out
 }
 
-func narrow(row []float64, right float64, low, high []float64) (moved bool) {
-	for k, a := range row {
-		if a == 0 {
-			continue
+// narrow takes one relation: what the others can be at most and at least bounds
+// each. Sums are made once for the row; an unbounded unknown is counted, since
+// infinity can't be subtracted again.
+func narrow(row []entry, right float64, low, high []float64) (moved bool) {
+	least, most, unbound := 0.0, 0.0, [2]int{}
+	for _, e := range row {
+		l, m := e.span(low, high)
+		least, unbound[0] = plus(least, l, unbound[0])
+		most, unbound[1] = plus(most, m, unbound[1])
+	}
+	for _, e := range row {
+		l, m := e.span(low, high)
+		from, to := right-without(most, m, unbound[1], 1), right-without(least, l, unbound[0], -1)
+		if e.a < 0 {
+			from, to = -to, -from
 		}
-		least, most := right, right // of a·x[k]
-		for j, b := range row {
-			if j == k || b == 0 {
-				continue
-			}
-			if b > 0 {
-				least, most = least-b*high[j], most-b*low[j]
-			} else {
-				least, most = least-b*low[j], most-b*high[j]
-			}
+		if from > low[e.k]+tolerance {
+			low[e.k], moved = from, true
 		}
-		if a < 0 {
-			least, most = -most, -least
+		if to < high[e.k]-tolerance {
+			high[e.k], moved = to, true
 		}
-		if least > low[k]+tolerance {
-			low[k], moved = least, true
-		}
-		if most < high[k]-tolerance {
-			high[k], moved = most, true
+		if moved { // the sums are stale now: the next pass takes the rest
+			return true
 		}
 	}
-	return moved
+	return false
+}
+
+// span is the least and the most of a·x.
+func (e entry) span(low, high []float64) (float64, float64) {
+	if e.a > 0 {
+		return low[e.k], high[e.k]
+	}
+	return -high[e.k], -low[e.k]
+}
+
+func plus(sum, v float64, unbound int) (float64, int) {
+	if math.IsInf(v, 0) {
+		return sum, unbound + 1
+	}
+	return sum + v, unbound
+}
+
+// without is the sum of all but v.
+func without(sum, v float64, unbound, sign int) float64 {
+	if math.IsInf(v, 0) {
+		unbound--
+		v = 0
+	}
+	if unbound > 0 {
+		return math.Inf(sign)
+	}
+	return sum - v
 }

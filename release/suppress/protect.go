@@ -85,7 +85,7 @@ func newProtector(s *System, o Options, try int) *protector {
 const rounds = 8
 
 func (p *protector) run(ctx context.Context) error {
-	for range rounds {
+	for round := 0; ; round++ {
 		p.s.raiseLow()
 		for _, c := range p.order() {
 			if err := ctx.Err(); err != nil {
@@ -93,7 +93,7 @@ func (p *protector) run(ctx context.Context) error {
 			}
 			p.protect(c)
 		}
-		if p.additional() == 0 {
+		if round == rounds || p.additional() == 0 {
 			break
 		}
 	}
@@ -155,28 +155,10 @@ func (p *protector) reach(cell int32, high bool, by int64) bool {
 }
 
 func (p *protector) look(cell int32, by int64, closed bool) Witness {
-	p.q.closed = closed
+	p.q.closed, p.q.most = closed, p.o.Limit
 	p.q.greed = float32(1 + p.try/4)
-	for i, effort := range efforts {
-		if closed && i == closedEfforts {
-			break
-		}
-		p.q.limit, p.q.breadth, p.q.pull = min(effort.limit, p.o.Limit), effort.breadth, effort.pull
-		if w := p.q.witness(cell, by); w != nil {
-			return w
-		}
-	}
-	return nil
+	return p.q.witness(cell, by)
 }
-
-// efforts are how a move is looked for, one after the other: the cheapest
-// first, then more and more straight to one that mends everything.
-var efforts = []struct {
-	limit, breadth int
-	pull           float32
-}{{400, 16, 0.25}, {400, 64, 1}, {2000, 1 << 20, 5}, {40_000, 1 << 20, 0.5}, {40_000, 1 << 20, 20}}
-
-const closedEfforts = 3
 
 // keep adds a witness and notes every end that it reaches.
 func (p *protector) keep(w Witness) {
@@ -220,7 +202,7 @@ func (p *protector) additional() (n int) {
 			continue // nothing left to hide there: the rest is zeros, or published before
 		}
 		c := &p.s.Cells[best]
-		c.State, c.Low, c.High = Extra, max(1, c.Value-5), c.Value+5
+		c.State, c.Low, c.High = Extra, c.Value, c.Value+10
 		n++
 	}
 	return n
@@ -247,15 +229,15 @@ func (p *protector) result() *Result {
 	r := &Result{Proof: &Proof{Low: map[int32]int32{}, High: map[int32]int32{}}}
 	for i := range p.s.Cells {
 		c := &p.s.Cells[i]
+		if p.held[int32(i)] {
+			r.Held = append(r.Held, int32(i))
+		}
 		if c.Slack {
 			continue
 		}
 		r.Count[c.State]++
 		if c.State == Complement || c.State == Extra {
 			r.Loss += float64(c.Weight)
-		}
-		if p.held[int32(i)] {
-			r.Held = append(r.Held, int32(i))
 		}
 	}
 	number := map[int32]int32{truth: truth}

@@ -18,9 +18,12 @@ type search struct {
 	touched []int32
 	closed  bool // use hidden cells only
 	greed   float32
-	pull    float32 // what a relation still to be mended counts
-	limit   int     // of partial moves looked at
-	breadth int     // of cells tried for one relation
+	pull    float32  // what a relation still to be mended counts
+	dive    float32  // what each cell further is worth: long chains need it
+	pair    [2]int32 // use cells of these two groups only; zero is all
+	most    int      // limit of the longest effort
+	limit   int      // of partial moves looked at
+	breadth int      // of cells tried for one relation
 	seen    map[uint64]float32
 	picks   []pick
 }
@@ -33,6 +36,7 @@ type partial struct {
 	cost float32
 	gaps []gap
 
+	depth int32
 	guess float32 // orders partial moves: the cost, and something for each gap
 }
 
@@ -86,7 +90,7 @@ func (q *search) witness(cell int32, amount int64) Witness {
 		sign, amount = -1, -amount
 	}
 	for amount > 0 {
-		m := q.move(cell, sign, amount)
+		m := q.try(cell, sign, amount)
 		if m == nil {
 			break
 		}
@@ -147,7 +151,8 @@ func (q *search) move(cell int32, sign int8, amount int64) *partial {
 				continue
 			}
 			q.seen[key] = next.cost
-			next.guess = next.cost + q.pull*float32(len(next.gaps))
+			next.depth = p.depth + 1
+			next.guess = next.cost + q.pull*float32(len(next.gaps)) - q.dive*float32(next.depth)
 			heap.Push(&open, next)
 		}
 	}
@@ -190,7 +195,7 @@ func (q *search) size(g gap) int32 { return q.s.starts[g.relation+1] - q.s.start
 func (q *search) cost(cell int32, sign int8, amount int64) (float32, bool) {
 	c := &q.s.Cells[cell]
 	room := q.room(cell, sign)
-	if room <= 0 {
+	if room <= 0 || q.pair[0] > 0 && c.Group != q.pair[0] && c.Group != q.pair[1] {
 		return 0, false
 	}
 	if c.hidden() || q.by[cell] != 0 {

@@ -35,9 +35,9 @@ func newTableau(p *problem) (*tableau, error) {
 		if p.right[r] < 0 {
 			sign = -1
 		}
-		for k, v := range row {
-			t.a[r][k] = sign * v
-			t.z[k] -= sign * v
+		for _, e := range row {
+			t.a[r][e.k] += sign * e.a
+			t.z[e.k] -= sign * e.a
 		}
 		t.a[r][p.n+r] = 1
 		t.a[r][p.n+m] = sign * p.right[r]

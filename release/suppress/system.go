@@ -28,7 +28,12 @@ type Cell struct {
 	State  State
 	Fixed  bool // published earlier: it can't be hidden any more
 	Slack  bool // the rest of an at-most relation: nobody publishes it, zero or more
+	Grown  bool // with Slack: the growth of a running sum; nobody publishes it and everybody can subtract
 	Blank  bool // its value isn't known here; such a system can be attacked only
+
+	// Group is the place that the cell tells of, from 1, or 0: where nothing
+	// nearer is found, numbers move between two places through all their cells.
+	Group int32
 
 	// Low and High are what the bounds of a hidden cell must reach; both zero
 	// when the cell itself needs no protection.
@@ -113,7 +118,7 @@ func (s *System) AtMost(total int32, parts ...int32) error {
 	if rest < 0 && !blank {
 		return fmt.Errorf("the parts of an at-most relation pass their total by %d: %w", -rest, dose.ErrInvalid)
 	}
-	return s.Relate(append(terms, Term{s.Add(Cell{Value: rest, Slack: true, Blank: blank}), 1})...)
+	return s.Relate(append(terms, Term{s.Add(Cell{Value: rest, Slack: true, Blank: blank, Group: s.Cells[total].Group}), 1})...)
 }
 
 // Sum adds the relation that parts add to total.
@@ -168,7 +173,7 @@ var Small = Range{1, 10}
 func (s *System) Hide(r Range, ask func(cell int32) bool) (n int) {
 	for i := range s.Cells {
 		c := &s.Cells[i]
-		if c.Slack || c.Blank || c.Fixed || c.Value < r.Low || c.Value > r.High || ask != nil && !ask(int32(i)) {
+		if c.Slack && !c.Grown || c.Blank || c.Fixed || c.Value < r.Low || c.Value > r.High || ask != nil && !ask(int32(i)) {
 			continue
 		}
 		c.State, c.Low, c.High = Primary, r.Low, r.High
