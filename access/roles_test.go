@@ -138,6 +138,7 @@ func TestReasons(t *testing.T) {
 		"state's":                 {Principal{Grants: []Grant{epi}}, Read, Resource{Kind: StateFiles}, "the state's"},
 		"records":                 {Principal{Grants: []Grant{epi}}, Read, Resource{Kind: Records}, "the state's"},
 		"state's rows":            {Principal{Grants: []Grant{epi}}, Read, Resource{PlaceFiles, "UNK", 0}, "the state's"},
+		"state's rows, a steward": {Principal{Grants: []Grant{live(Steward, dose.Identified, "06001")}}, Read, Resource{PlaceFiles, "UNK", 0}, "the state's"},
 		"level":                   {Principal{Grants: []Grant{live(Reporter, dose.Limited)}}, Read, Resource{Kind: StateFiles, Level: dose.Identified}, "grant's level"},
 		"token":                   {Principal{Grants: []Grant{epi}, Within: narrow}, Read, file, "token is narrower"},
 		"token and place":         {Principal{Grants: []Grant{epi}, Within: narrow}, Read, Resource{PlaceFiles, "06005", 0}, "other places"},
@@ -213,6 +214,18 @@ func TestGrantCounts(t *testing.T) {
 		c.change(&g)
 		if g.Counts(c.now) != c.want {
 			t.Error(name)
+		}
+	}
+}
+
+func TestVisibleIsByLevel(t *testing.T) {
+	p := Principal{User: "ana", Grants: []Grant{live(Epi, dose.Limited, "06003")}}
+	for level, want := range map[dose.Level]int{dose.Identified: 0, dose.Limited: 1, dose.Deidentified: 1} {
+		if got := Visible(p, level, day); len(got) != want {
+			t.Errorf("%v: %v", level, got)
+		}
+		if _, home := Home(p, level, day); home != (want == 1) {
+			t.Errorf("at home at %v: %v", level, home)
 		}
 	}
 }
