@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -34,7 +35,10 @@ type Question struct {
 }
 
 // ExtractFormats are the formats that an extract can have.
-func ExtractFormats() []string { return []string{CSV, CSVGz, NDJSON} }
+func ExtractFormats() []string { return []string{CSV, CSVGz, NDJSON, Parquet, XLSX} }
+
+// Parquet is what a release is made of.
+const Parquet = "parquet"
 
 // Tables are the tables that a place has.
 func Tables() []string { return []string{"dose_event", "dose", "recipient"} }
@@ -56,7 +60,8 @@ func (e FieldError) Unwrap() error { return dose.ErrInvalid }
 
 // Check normalises the question: columns in the file's order, codes and
 // groups sorted, nothing twice. Columns left out are all that level sees. The
-// release's id is not looked at. A fault is a FieldError.
+// release's id is not looked at. A fault is a FieldError, a county that California
+// has not of kind dose.ErrNotFound.
 func (q Question) Check(level dose.Level) (Question, error) {
 	if q.Table == "" {
 		q.Table = "dose_event"
@@ -65,6 +70,9 @@ func (q Question) Check(level dose.Level) (Question, error) {
 		q.Format = CSV
 	}
 	place, err := dose.ParsePlace(string(q.Place))
+	if errors.Is(err, dose.ErrNotFound) {
+		return q, fmt.Errorf("county: %w", err)
+	}
 	if err != nil {
 		return q, FieldError{"county", "give five digits, such as 06001, or berkeley, long-beach, pasadena"}
 	}
@@ -197,55 +205,67 @@ func (q Question) Source() string {
 // have been looked at.
 func Extract(ctx context.Context, src, dst string, q Question, progress func(done, total int64)) (rows int64, err error) {
 	defer dose.Wrap(&err, "extract %s as %s", q.Table, q.Format)
+	f, p, err := openParquet(src)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = f.Close() }()
+	if q.Format == Parquet || q.Format == XLSX {
+		return extractTable(ctx, p, dst, q, progress)
+	}
 	out, err := durable.Create(dst)
 	if err != nil {
 		return 0, err
 	}
-	if rows, err = ExtractTo(ctx, src, out, q, progress); err != nil {
+	if rows, err = extractTo(ctx, p, out, q, progress); err != nil {
 		out.Abort()
 		return 0, err
 	}
 	return rows, out.Commit()
 }
 
-// ExtractTo is Extract into w. After an error w holds part of a file.
-func ExtractTo(ctx context.Context, src string, w io.Writer, q Question, progress func(done, total int64)) (rows int64, err error) {
-	f, p, err := openParquet(src)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = f.Close() }()
-	if q.Format != CSVGz {
-		return extractTo(ctx, p, w, q, progress)
-	}
-	z, err := gzip.NewWriterLevel(w, gzipLevel)
-	if err != nil {
-		return 0, err
-	}
-	if rows, err = extractTo(ctx, p, z, q, progress); err != nil {
-		return rows, err
-	}
-	return rows, z.Close()
-}
-
+// extractTo is Extract as text into w. After an error w holds part of a file.
 func extractTo(ctx context.Context, p *parquet.File, w io.Writer, q Question, progress func(done, total int64)) (rows int64, err error) {
-	x, err := newExtraction(p, w, q)
-	if err != nil {
-		return 0, err
-	}
-	if err := x.head(); err != nil {
-		return 0, err
-	}
-	done := int64(0)
-	for _, g := range p.RowGroups() {
-		n, err := x.rowGroup(ctx, g)
+	if q.Format == CSVGz {
+		z, err := gzip.NewWriterLevel(w, gzipLevel)
 		if err != nil {
+			return 0, err
+		}
+		q.Format = CSV
+		if rows, err = extractTo(ctx, p, z, q, progress); err != nil {
 			return rows, err
 		}
-		rows += n
+		return rows, z.Close()
+	}
+	c, err := newChoice(p, q)
+	if err != nil {
+		return 0, err
+	}
+	x, err := newTextRows(p, w, q, c.at)
+	if err != nil {
+		return 0, err
+	}
+	if rows, err = c.show(ctx, p, x, progress); err != nil {
+		return rows, err
+	}
+	return rows, x.flush()
+}
+
+// show hands the chosen rows of the file to x, in order, and counts them.
+func (c *choice) show(ctx context.Context, p *parquet.File, x shown, progress func(done, total int64)) (n int64, err error) {
+	done := int64(0)
+	for _, g := range p.RowGroups() {
+		rows, err := c.rows(ctx, g)
+		if err == nil && len(rows) > 0 {
+			err = x.put(ctx, g, rows)
+		}
+		if err != nil {
+			return n, err
+		}
+		n += int64(len(rows))
 		if done += g.NumRows(); progress != nil {
 			progress(done, p.NumRows())
 		}
 	}
-	return rows, x.flush()
+	return n, nil
 }

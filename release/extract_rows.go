@@ -2,23 +2,22 @@ package release
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"slices"
 	"time"
 
 	"github.com/parquet-go/parquet-go"
 )
 
-// extraction writes the chosen rows and columns of one file as text.
-type extraction struct {
-	w       io.Writer
-	buf     []byte
-	json    bool
-	cols    []textColumn
-	at      []int // where in the file the columns stand
+// choice finds the rows of one file that are asked for.
+type choice struct {
+	at      []int // where in the file the columns stand that are asked for
 	filters []filter
 	all     []int32 // row numbers of a group, while none is ruled out
+}
+
+// shown takes the chosen rows of a row group, by number, and writes them.
+type shown interface {
+	put(ctx context.Context, g parquet.RowGroup, rows []int32) error
 }
 
 // filter rules out rows by one column. A null is never what was asked for.
@@ -32,8 +31,8 @@ type filter struct {
 	texts     map[string]bool // text: one of these
 }
 
-func newExtraction(p *parquet.File, w io.Writer, q Question) (*extraction, error) {
-	x := &extraction{w: w, json: q.Format == NDJSON}
+func newChoice(p *parquet.File, q Question) (*choice, error) {
+	c := &choice{}
 	fields := p.Schema().Fields()
 	find := func(name string) (int, error) {
 		i := slices.IndexFunc(fields, func(f parquet.Field) bool { return f.Name() == name })
@@ -42,26 +41,21 @@ func newExtraction(p *parquet.File, w io.Writer, q Question) (*extraction, error
 		}
 		return i, nil
 	}
-	for n, name := range q.Columns {
+	for _, name := range q.Columns {
 		i, err := find(name)
 		if err != nil {
 			return nil, err
 		}
-		k, err := kindOf(fields[i])
-		if err != nil {
-			return nil, err
-		}
-		x.at = append(x.at, i)
-		x.cols = append(x.cols, newTextColumn(name, k, x.json, n == len(q.Columns)-1, len(q.Columns) == 1))
+		c.at = append(c.at, i)
 	}
 	for _, name := range q.filters() {
 		i, err := find(name)
 		if err != nil {
 			return nil, err
 		}
-		x.filters = append(x.filters, q.filter(name, i))
+		c.filters = append(c.filters, q.filter(name, i))
 	}
-	return x, nil
+	return c, nil
 }
 
 func (q Question) filter(name string, at int) filter {
@@ -131,131 +125,32 @@ func (f *filter) passes(row int32) bool {
 	return v >= f.low && v <= f.high && (len(f.in) == 0 || slices.Contains(f.in, v))
 }
 
-// head writes the names of the columns, where the format has them.
-func (x *extraction) head() error {
-	if !x.json {
-		for i := range x.cols {
-			x.buf = appendCSV(x.buf, []byte(x.cols[i].name))
-			x.buf = append(x.buf, x.cols[i].after...)
-		}
-	}
-	return x.flush()
-}
-
-func (x *extraction) flush() error {
-	_, err := x.w.Write(x.buf)
-	x.buf = x.buf[:0]
-	return err
-}
-
-// rowGroup writes what is asked for of one row group.
-func (x *extraction) rowGroup(ctx context.Context, g parquet.RowGroup) (int64, error) {
+// rows returns the numbers of the group's rows that are asked for. They may be
+// overwritten, and are by the next call.
+func (c *choice) rows(ctx context.Context, g parquet.RowGroup) (rows []int32, err error) {
 	chunks := g.ColumnChunks()
-	for i := range x.filters {
-		if x.filters[i].empty(chunks[x.filters[i].at]) {
-			return 0, nil
+	for i := range c.filters {
+		if c.filters[i].empty(chunks[c.filters[i].at]) {
+			return nil, nil
 		}
 	}
-	rows := x.every(int(g.NumRows()))
-	for i := range x.filters {
-		var err error
+	rows = c.every(int(g.NumRows()))
+	for i := range c.filters {
 		if err = ctx.Err(); err == nil {
-			rows, err = x.filters[i].keep(chunks[x.filters[i].at], int(g.NumRows()), rows)
+			rows, err = c.filters[i].keep(chunks[c.filters[i].at], int(g.NumRows()), rows)
 		}
 		if err != nil || len(rows) == 0 {
-			return 0, err
+			return nil, err
 		}
 	}
-	if len(rows) == 0 {
-		return 0, nil
-	}
-	for i := range x.cols {
-		x.cols[i].open(chunks[x.at[i]])
-	}
-	defer func() {
-		for i := range x.cols {
-			x.cols[i].close()
-		}
-	}()
-	return int64(len(rows)), x.write(ctx, rows)
+	return rows, nil
 }
 
 // every returns the numbers of n rows. They may be overwritten.
-func (x *extraction) every(n int) []int32 {
-	x.all = x.all[:0]
+func (c *choice) every(n int) []int32 {
+	c.all = c.all[:0]
 	for i := range n {
-		x.all = append(x.all, int32(i))
+		c.all = append(c.all, int32(i))
 	}
-	return x.all
-}
-
-// write writes the rows with these numbers of the group that is open. What
-// follows the last of them is not read.
-func (x *extraction) write(ctx context.Context, rows []int32) error {
-	at := 0 // rows of the group that are done
-	for len(rows) > 0 {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		n := int(rows[len(rows)-1]) + 1 - at
-		for i := range x.cols {
-			have, err := x.cols[i].rows()
-			if err != nil {
-				return fmt.Errorf("column %s: %w", x.cols[i].name, err)
-			}
-			n = min(n, have)
-		}
-		end := at + n
-		for len(rows) > 0 && int(rows[0]) < end {
-			x.skip(int(rows[0]) - at)
-			if err := x.row(); err != nil {
-				return err
-			}
-			at, rows = int(rows[0])+1, rows[1:]
-		}
-		x.skip(end - at)
-		at = end
-	}
-	return nil
-}
-
-func (x *extraction) skip(n int) {
-	if n == 0 {
-		return
-	}
-	for i := range x.cols {
-		x.cols[i].skip(n)
-	}
-}
-
-// row writes the next row, which every column has at hand.
-func (x *extraction) row() error {
-	start := len(x.buf)
-	for i := range x.cols {
-		x.buf = x.cols[i].next(x.buf)
-	}
-	if x.json {
-		x.buf = closeObject(x.buf, start)
-	}
-	if len(x.buf) >= flushAt {
-		return x.flush()
-	}
-	return nil
-}
-
-// skip passes over the next n rows, which rows has said are at hand.
-func (c *textColumn) skip(n int) {
-	from := c.at
-	c.at += n
-	switch {
-	case len(c.small) > 0 || len(c.large) > 0:
-	case len(c.def) == 0:
-		c.val += n
-	default:
-		for _, level := range c.def[from:c.at] {
-			if level != 0 {
-				c.val++
-			}
-		}
-	}
+	return c.all
 }

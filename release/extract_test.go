@@ -14,7 +14,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
 	"github.com/dosebook/dosebook/dose"
+	"github.com/dosebook/dosebook/load"
 )
 
 // askedRows are rows of dose_event whose dates run through the file, so that
@@ -127,6 +131,75 @@ func TestExtractIsTheFilteredFile(t *testing.T) {
 	}
 	if filtered < 50 {
 		t.Errorf("only %d questions chose some rows and left some", filtered)
+	}
+}
+
+// releasedFile writes rows as a release does: dictionaries don't fall back.
+func releasedFile(t *testing.T, rows [][]any, perGroup int) string {
+	t.Helper()
+	cols := asWritten(dose.ReleaseColumns())
+	path := filepath.Join(t.TempDir(), "dose_event.parquet")
+	table, err := load.NewTable(path, cols, "county")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := array.NewRecordBuilder(memory.DefaultAllocator, dose.Schema(cols))
+	defer b.Release()
+	for len(rows) > 0 {
+		n := min(perGroup, len(rows))
+		for _, row := range rows[:n] {
+			for i, v := range row {
+				appendCell(t, b.Field(i), v)
+			}
+		}
+		rows = rows[n:]
+		rec := b.NewRecordBatch()
+		if err := table.Append(rec); err != nil {
+			t.Fatal(err)
+		}
+		rec.Release()
+	}
+	if _, err := table.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// A Parquet extract holds the cells of the CSV one, a workbook the rows of the
+// Parquet one, and both say what they are.
+func TestExtractAsATable(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 3))
+	src := releasedFile(t, askedRows(r, 400), 70)
+	some := 0
+	for range 20 {
+		q, err := randomQuestion(r).Check(dose.Limited)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Format = CSV
+		want, rows := extractFile(t, src, q)
+		q.Format = Parquet
+		table, n := extractFile(t, src, q)
+		again, _ := extractFile(t, src, q)
+		path := filepath.Join(t.TempDir(), q.Table+".parquet")
+		if err := os.WriteFile(path, table, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if n != rows || !bytes.Equal(table, again) || !bytes.Equal(convertFile(t, path, CSV, n), want) {
+			t.Errorf("%+v: %d rows, want %d, or other cells, or not the same bytes twice", q, n, rows)
+		}
+		if cols, level, err := Meanings(path); err != nil || level != q.Level().String() || len(cols) != len(q.Columns) {
+			t.Error(cols, level, err)
+		}
+		if q.Format = XLSX; rows > 0 {
+			some++
+			if book, n := extractFile(t, src, q); n != rows || !bytes.Equal(book, convertFile(t, path, XLSX, rows)) {
+				t.Errorf("the workbook has %d rows, want %d", n, rows)
+			}
+		}
+	}
+	if some < 5 {
+		t.Error("too few questions chose a row:", some)
 	}
 }
 
@@ -279,17 +352,23 @@ func TestBadQuestionsNameTheField(t *testing.T) {
 
 func TestExtractStops(t *testing.T) {
 	src := writeParquet(t, dose.ReleaseColumns(), askedRows(rand.New(rand.NewPCG(1, 1)), 50), 10)
-	ctx, cancel := context.WithCancel(t.Context())
 	q, err := Question{Place: "06001"}.Check(dose.Identified)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = ExtractTo(ctx, src, &bytes.Buffer{}, q, func(int64, int64) { cancel() })
-	if !errors.Is(err, context.Canceled) {
-		t.Error(err)
+	dir := t.TempDir()
+	for _, format := range ExtractFormats() {
+		q.Format = format
+		ctx, cancel := context.WithCancel(t.Context())
+		if _, err = Extract(ctx, src, filepath.Join(dir, "out"), q, func(int64, int64) { cancel() }); !errors.Is(err, context.Canceled) {
+			t.Error(format, err)
+		}
 	}
 	q.Columns = []string{"no_such"}
-	if _, err := ExtractTo(t.Context(), src, &bytes.Buffer{}, q, nil); !errors.Is(err, dose.ErrInvalid) {
+	if _, err := Extract(t.Context(), src, filepath.Join(dir, "out"), q, nil); !errors.Is(err, dose.ErrInvalid) {
 		t.Error(err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) > 0 {
+		t.Error("a stopped extract left", left)
 	}
 }

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
+	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -127,26 +125,25 @@ func (e *env) answer(ctx context.Context, b *book, q release.Question, out strin
 	if n, sum, err := durable.Hash(src); err != nil || n != is.Bytes || sum != is.SHA256 {
 		return x, fmt.Errorf("%s of release %s is not the file of its manifest; run 'dosebook verify'", q.Source(), q.Release)
 	}
-	f, err := durable.Create(out)
+	part, err := durable.MkdirPart(out)
 	if err != nil {
 		return x, fmt.Errorf("%w: %w", err, dose.ErrInvalid)
 	}
-	defer f.Abort()
-	sum := sha256.New()
+	defer part.Abort()
+	tmp := filepath.Join(part.Dir, "file")
 	x = extracted{Path: out, Key: q.Key(), Question: q}
-	x.Rows, err = release.ExtractTo(ctx, src, io.MultiWriter(f, sum), q, func(done, total int64) { e.progress("%d of %d rows", done, total) })
+	x.Rows, err = release.Extract(ctx, src, tmp, q, func(done, total int64) { e.progress("%d of %d rows", done, total) })
 	e.progress("")
 	if err != nil {
 		return x, err
 	}
-	x.SHA256 = hex.EncodeToString(sum.Sum(nil))
-	if st, err := os.Stat(f.Name()); err == nil {
-		x.Bytes = st.Size()
+	if x.Bytes, x.SHA256, err = durable.Hash(tmp); err != nil {
+		return x, err
 	}
 	entry := access.Entry{User: who(), Action: "extract", Release: q.Release, Place: string(q.Place), File: q.Table + "." + q.Format,
 		Rows: x.Rows, Bytes: x.Bytes, Outcome: "allowed", Detail: q.Key()}
 	if err := b.access.Audit(ctx, entry); err != nil {
 		return x, err
 	}
-	return x, f.Commit()
+	return x, errors.Join(os.Rename(tmp, out), durable.SyncDir(filepath.Dir(out)))
 }
