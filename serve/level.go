@@ -31,11 +31,17 @@ func (s *server) tableFile(name string) (table, format string, ok bool) {
 // atLevel adds to a refusal where the caller's own level has its files.
 func (s *server) atLevel(r *http.Request, p access.Principal, place dose.Place, err error) error {
 	at, name := base+"/"+r.PathValue("id"), r.PathValue("file")
-	if _, no := access.Decide(p, access.Read, access.Resource{Kind: access.PlaceFiles, Place: place, Level: dose.Limited}, s.Now()); no == nil {
-		return fmt.Errorf("%w; the limited data set is at %s/counties/%s/limited/%s", err, at, place, name)
-	}
-	if _, no := access.Decide(p, access.Read, access.Resource{Kind: access.PlaceFiles, Place: place, Level: dose.Deidentified}, s.Now()); no == nil {
-		return fmt.Errorf("%w; de-identified records of the whole state are at %s/deidentified/%s", err, at, name)
+	for _, own := range []struct {
+		level dose.Level
+		where string
+	}{
+		{dose.Limited, "the limited data set is at " + at + "/counties/" + string(place) + "/limited/" + name},
+		{dose.Deidentified, "de-identified records of the whole state are at " + at + "/deidentified/" + name},
+	} {
+		res := access.Resource{Kind: access.PlaceFiles, Place: place, Level: own.level}
+		if _, no := access.Decide(p, access.Read, res, s.Now()); no == nil {
+			return fmt.Errorf("%s; %s: %w", strings.TrimSuffix(err.Error(), ": "+dose.ErrDenied.Error()), own.where, dose.ErrDenied)
+		}
 	}
 	return err
 }
@@ -49,7 +55,7 @@ func (s *server) limitedFile(w http.ResponseWriter, r *http.Request, p access.Pr
 	e := access.Entry{Action: "read", Release: r.PathValue("id"), Place: string(place), File: "limited/" + r.PathValue("file")}
 	scope, err := s.decide(r, p, access.Read, access.Resource{Kind: access.PlaceFiles, Place: place, Level: dose.Limited}, e)
 	if err != nil {
-		return err
+		return s.atLevel(r, p, place, err)
 	}
 	if _, _, ok := s.tableFile(r.PathValue("file")); !ok {
 		return errNoTable

@@ -93,8 +93,8 @@ func TestRefusalNamesTheLevelsAddress(t *testing.T) {
 		w.user("l", access.Epi, dose.Limited, "06019"):          "/counties/06019/limited/dose.csv",
 		w.user("d", access.Analyst, dose.Deidentified, "06019"): "/deidentified/dose.csv",
 	} {
-		if p := refused(t, w.get(file("06019", "dose.csv"), token), 403); !strings.Contains(p.Detail, want) {
-			t.Errorf("%s is not in %q", want, p.Detail)
+		if p := refused(t, w.get(file("06019", "dose.csv"), token), 403); !strings.HasSuffix(p.Detail, want) {
+			t.Errorf("%q does not end with %s", p.Detail, want)
 		}
 	}
 }
