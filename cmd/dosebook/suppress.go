@@ -122,7 +122,7 @@ func (e *env) tellSuppressed(report *suppress.Report, r suppressRun) error {
 		why[h.Why]++
 	}
 	e.say("%s: %d of %d counts hidden in %d rows", r.out, len(report.Hidden), report.Cells, report.Rows)
-	for _, k := range []string{"primary", "complementary", "additional", "hidden before"} {
+	for _, k := range []string{"primary", "complementary", "additional"} {
 		if why[k] > 0 {
 			e.say("  %7d %s", why[k], k)
 		}

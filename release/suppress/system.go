@@ -14,10 +14,9 @@ const (
 	Primary          // small, or a change that is small
 	Complement       // so that a primary cell can't be worked out
 	Extra            // the guideline's additional cell where all hidden ones are tiny
-	Sticky           // hidden in an earlier release, with the same value
 )
 
-var stateNames = [...]string{"shown", "primary", "complementary", "additional", "hidden before"}
+var stateNames = [...]string{"shown", "primary", "complementary", "additional"}
 
 func (s State) String() string { return stateNames[s] }
 
