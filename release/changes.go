@@ -129,8 +129,13 @@ func (s Store) Changes(ctx context.Context, e Engine, a, b string, place dose.Pl
 	if err != nil {
 		return 0, err
 	}
+	why := filepath.Join(tmp, "why.parquet")
+	candidates := "select * from read_parquet(" + list(found) + ") where change = 'changed' and derived"
+	if err := exportQuery(ctx, e, "changes_derived", why, append(replace, "{candidates}", candidates)...); err != nil {
+		return 0, err
+	}
 	listed := filepath.Join(tmp, "list.parquet")
-	if err := exportQuery(ctx, e, "changes_list", listed, append(replace, "{columns}", list(named...))...); err != nil {
+	if err := exportQuery(ctx, e, "changes_list", listed, append(replace, "{columns}", list(named...), "{why}", list(why))...); err != nil {
 		return 0, err
 	}
 	return writeChanges(ctx, listed, from, to, dst, steps{From: a, To: b, Place: string(place)})

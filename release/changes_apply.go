@@ -119,8 +119,12 @@ func newPatch(base, changes, dst string) (p *patch, err error) {
 	if p.fresh, err = openRows(changes, len(changeColumns()), data); err != nil {
 		return p, err
 	}
-	p.out, err = newColumnWriter(dst, data)
-	return p, err
+	t, err := placeTable(dst, data)
+	if err != nil {
+		return p, err
+	}
+	p.out = newColumnWriter(t, data)
+	return p, nil
 }
 
 func (p *patch) close() error {

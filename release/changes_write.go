@@ -26,16 +26,12 @@ type columnWriter struct {
 	rows   int
 }
 
-func newColumnWriter(path string, cols []dose.Column) (*columnWriter, error) {
-	t, err := load.NewTable(path, cols)
-	if err != nil {
-		return nil, err
-	}
+func newColumnWriter(t *load.Table, cols []dose.Column) *columnWriter {
 	w := &columnWriter{table: t, schema: dose.Schema(cols)}
 	for _, c := range cols {
 		w.cols = append(w.cols, newSink(c))
 	}
-	return w, nil
+	return w
 }
 
 func (w *columnWriter) flush() error {
@@ -124,10 +120,12 @@ func writeChanges(ctx context.Context, listed, from, to, dst string, head steps)
 		return 0, err
 	}
 	data := asWritten(dose.ReleaseColumns())
-	w, err := newColumnWriter(dst, append(changeColumns(), data...))
+	columns := append(changeColumns(), data...)
+	t, err := load.NewTable(dst, columns)
 	if err != nil {
 		return 0, err
 	}
+	w := newColumnWriter(t, columns)
 	defer func() {
 		if err != nil {
 			w.table.Abort()

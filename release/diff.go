@@ -30,7 +30,6 @@ const (
 	Deleted      = "delete"
 	MovedCounty  = "moved county"
 	Correction   = "correction"
-	Derived      = "derived"
 	OlderRelease = "older release" // B is older than A: no cause is told
 )
 

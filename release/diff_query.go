@@ -111,8 +111,16 @@ func (c *comparison) changes(ctx context.Context) error {
 		}
 		pairs = append(pairs, moved)
 	}
+	pair, why := filepath.Join(c.tmp, "pair.parquet"), filepath.Join(c.tmp, "why.parquet")
+	if err := c.store.Pair(ctx, c.engine, c.diff.A, c.diff.B, pair); err != nil {
+		return err
+	}
+	candidates := "select * replace (a_dose_id as a_dose, b_dose_id as b_dose), a_dose as a_primary, b_dose as b_primary from read_parquet(" + list(keys...) + ") where kind in ('set', 'both')"
+	if err := c.export(ctx, "changes_derived", why, "{pair}", list(pair), "{candidates}", candidates); err != nil {
+		return err
+	}
 	c.diff.rows = filepath.Join(c.tmp, "rows.parquet")
-	return c.export(ctx, "diff_rows", c.diff.rows, "{keys}", list(keys...), "{pairs}", list(pairs...), "{older}", fmt.Sprint(c.older))
+	return c.export(ctx, "diff_rows", c.diff.rows, "{keys}", list(keys...), "{pairs}", list(pairs...), "{older}", fmt.Sprint(c.older), "{why}", list(why))
 }
 
 // elsewhere are the places in which a row that left a place, or came to it,

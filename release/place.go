@@ -69,14 +69,9 @@ func newPlace(root string, code dose.Place) (*place, error) {
 	recip := &partFile{path: filepath.Join(p.dir, "recipient.parquet"), cols: asWritten(dose.Recipient())}
 	for i, f := range []*partFile{event, event, recip} {
 		if f.table == nil {
-			t, err := load.NewTable(f.path, f.cols, "county")
+			t, err := placeTable(f.path, f.cols)
 			if err != nil {
 				return nil, err
-			}
-			for _, n := range notes(f.cols, dose.Identified) {
-				if err := t.Note(n[0], n[1]); err != nil {
-					return nil, err
-				}
 			}
 			f.table, f.schema = t, dose.Schema(f.cols)
 		}
@@ -87,6 +82,22 @@ func newPlace(root string, code dose.Place) (*place, error) {
 		p.parts[i] = pt
 	}
 	return p, nil
+}
+
+// placeTable starts a file of a place. Whoever makes such a file again
+// (Apply) starts it here too: its bytes must be the same.
+func placeTable(path string, cols []dose.Column) (*load.Table, error) {
+	t, err := load.NewTable(path, cols, "county")
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range notes(cols, dose.Identified) {
+		if err := t.Note(n[0], n[1]); err != nil {
+			t.Abort()
+			return nil, err
+		}
+	}
+	return t, nil
 }
 
 // flush writes the part's rows as one row group.

@@ -34,8 +34,10 @@ county where the person lives; where it came from (reported_at, segment, line)
 is no change.
 
 Causes: new report, restored, delete, moved county, correction (the registry
-sent other cells), derived (the same cells; another record changed person,
-dose group or dose number). B older than A is compared too, without causes.
+sent other cells); and, where the row's own record is as it was, person merged,
+person split, duplicate found, duplicate undone, other record (of the person),
+rule changed. docs/CHANGES.md has the rules. B older than A is compared too,
+without causes.
 
 With --rows each changed row is named by its key; nothing else of a person is
 ever printed.`,

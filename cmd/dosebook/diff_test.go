@@ -64,7 +64,7 @@ func TestDiffByHand(t *testing.T) {
 	want := []string{
 		"06001|added|moved county|06013|CAIR2|MOVES|recip_address_county,recip_address_zip,county,lhj,hpi_quartile",
 		"06001|added|new report||CAIR2|SECOND|",
-		"06001|changed|derived||CAIR2|FIRST|series_status",
+		"06001|changed|other record||CAIR2|FIRST|series_status",
 		"06001|changed|correction||CAIR2|LOT|lot_number",
 		"06001|removed|delete||CAIR2|GONE|",
 		"06013|removed|moved county|06001|CAIR2|MOVES|recip_address_county,recip_address_zip,county,lhj,hpi_quartile",
@@ -99,7 +99,7 @@ func diffText(t *testing.T, d data, a, b string) {
 	if strings.Contains(plain, "MOVES") || !strings.Contains(rows, "MOVES") {
 		t.Errorf("rows are shown when not asked for, or not when asked for:\n%s\n%s", plain, rows)
 	}
-	if !strings.Contains(plain, "correction 1, delete 1, derived 1, moved county 1, new report 1") || !strings.Contains(plain, "Contra Costa") {
+	if !strings.Contains(plain, "correction 1, delete 1, moved county 1, new report 1, other record 1") || !strings.Contains(plain, "Contra Costa") {
 		t.Errorf("the table says\n%s", plain)
 	}
 	for _, secret := range []string{"Firstb", "Lastb", "Example St", "1941-01-02", "94601"} {
