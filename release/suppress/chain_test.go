@@ -50,7 +50,7 @@ func (t *Table) add(county string, age int, v [2]int64) {
 // TestChainsOfReleases publishes thirty days of the same table, and compares
 // each day with every one before it.
 func TestChainsOfReleases(t *testing.T) {
-	chains := 5
+	chains := 2
 	if testing.Short() {
 		chains = 1
 	}
