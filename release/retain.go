@@ -153,8 +153,28 @@ func (s Store) Prune(id string, now time.Time, key *Signer, made ...string) erro
 		if err := os.RemoveAll(filepath.Join(dir, id)); err != nil {
 			return fmt.Errorf("remove what was made of %s: %w", id, err)
 		}
+		if err := removeSince(dir, id); err != nil {
+			return err
+		}
 	}
 	return s.remove(id)
+}
+
+// removeSince removes the changes of later releases since this one: they hold
+// its rows.
+func removeSince(made, id string) error {
+	var errs []error
+	for _, pattern := range []string{"*/pair-" + id + ".*", "*/*/changes-" + id + ".*"} {
+		left, err := filepath.Glob(filepath.Join(made, pattern))
+		errs = append(errs, err)
+		for _, path := range left {
+			errs = append(errs, os.Remove(path))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("remove the changes since %s: %w", id, err)
+	}
+	return nil
 }
 
 // Unfinished returns the releases whose removal was cut short.

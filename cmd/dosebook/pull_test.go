@@ -379,3 +379,44 @@ func (m *months) url404(t *testing.T) string {
 	t.Cleanup(s.Close)
 	return s.URL
 }
+
+// TestPullRecipes runs what docs/PULL.md says for DuckDB and Python.
+func TestPullRecipes(t *testing.T) {
+	t.Parallel()
+	venv := os.Getenv("DOSEBOOK_PYTHON_VENV")
+	if venv == "" {
+		venv = "../../.tools/python"
+	}
+	python, err := filepath.Abs(filepath.Join(venv, "bin", "python"))
+	if err != nil || !exists(python) {
+		if need := os.Getenv(requireEnv); strings.Contains(need, "all") || strings.Contains(need, "python") {
+			t.Fatalf("no Python at %s", python)
+		}
+		t.Skip("no Python tools: to run this, python3 -m venv .tools/python && .tools/python/bin/pip install -r testdata/python/requirements.txt")
+	}
+	m := newMonths(t, 1500, 2)
+	m.next(t)
+	p := puller{m.serve(t).url, m.token(t, "epi@example.org", "06037", "epi"), "06037", filepath.Join(t.TempDir(), "alameda")}
+	p.pull(t)
+	m.next(t)
+	got := p.pull(t)
+	page, err := os.ReadFile("../../docs/PULL.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	recipe := func(language string) string {
+		_, rest, _ := strings.Cut(string(page), "```"+language+"\n")
+		text, _, ok := strings.Cut(rest, "```")
+		if !ok {
+			t.Fatalf("docs/PULL.md has no %s", language)
+		}
+		return text
+	}
+	script := recipe("python") + "print(int(doses.n.sum()))\n" + "for q in '''" + recipe("sql") + "'''.split(';'):\n  if q.strip(): print(len(db.sql(q).fetchall()))\n"
+	c := exec.CommandContext(t.Context(), python, "-c", script)
+	c.Dir = filepath.Dir(p.dir)
+	out, err := c.CombinedOutput()
+	if err != nil || !strings.HasPrefix(string(out), fmt.Sprint(got.Rows["dose"])+"\n") {
+		t.Errorf("%v\n%s\nwant %d doses", err, out, got.Rows["dose"])
+	}
+}
