@@ -15,7 +15,7 @@ import (
 	"strings"
 )
 
-//go:embed migrations models queries
+//go:embed migrations models queries dialect
 var files embed.FS
 
 // Text returns the SQL text at name, such as "queries/county_day.sql".
@@ -25,6 +25,12 @@ func Text(name string) (string, error) {
 		return "", fmt.Errorf("sql text %s: %w", name, err)
 	}
 	return string(b), nil
+}
+
+// Has says whether there is a text of that name.
+func Has(name string) bool {
+	_, err := fs.Stat(files, name)
+	return err == nil
 }
 
 // Statements splits the text at name at semicolons that end a line, and
