@@ -41,7 +41,7 @@ func (d *DB) Apply(ctx context.Context, entries, known []load.Entry) (_ []load.E
 		return nil, fmt.Errorf("the store is at ledger entry %d, not %d: another load was faster: %w", at, c.first-1, dose.ErrLocked)
 	}
 	l := &landing{run: run + "_" + rand.Text()[:8], tables: map[string]string{}}
-	defer func() { err = errors.Join(err, d.clean(ctx, s, l)) }()
+	defer func() { err = errors.Join(err, d.clean(ctx, l)) }()
 	w := &work{d: d, s: s, c: c, l: l, lease: lease, run: run}
 	return w.apply(ctx)
 }
@@ -58,25 +58,18 @@ func (c *chunk) run() string {
 	return fmt.Sprintf("R%d_%d_%s", c.first, c.last, strings.ToUpper(hex.EncodeToString(h.Sum(nil)[:6])))
 }
 
-// clean drops the landing tables, on another connection if this one is not
-// fit for it.
-func (d *DB) clean(ctx context.Context, s *session, l *landing) (err error) {
+// clean drops the landing tables, also when ctx is over.
+func (d *DB) clean(ctx context.Context, l *landing) error {
 	if len(l.tables) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
-	if !s.bad && !s.open {
-		if s.unland(ctx, l) == nil {
-			return nil
-		}
-	}
-	other, err := d.session(ctx, s.tag)
+	s, err := d.own(ctx, "dosebook:clean")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, other.close()) }()
-	return other.unland(ctx, l)
+	return s.unland(ctx, l)
 }
 
 // Absent counts what a snapshot would remove. It lands the segment, which is in
@@ -93,7 +86,7 @@ func (d *DB) Absent(ctx context.Context, registry, segment string, before int64)
 	}
 	defer func() { err = errors.Join(err, lease.release(ctx)) }()
 	l := &landing{run: "ABSENT_" + rand.Text()[:8], tables: map[string]string{}}
-	defer func() { err = errors.Join(err, d.clean(ctx, s, l)) }()
+	defer func() { err = errors.Join(err, d.clean(ctx, l)) }()
 	if _, err := d.land(ctx, s, l, events, []file{{load.Entry{Registry: registry, Segment: segment}, load.EventFile}}); err != nil {
 		return 0, 0, err
 	}
@@ -138,8 +131,8 @@ func (w *work) apply(ctx context.Context) (effects []load.Effect, err error) {
 			return nil, err
 		}
 		w.rows += n
+		w.d.after("land " + kind)
 	}
-	w.d.after("land")
 	err = w.s.transaction(ctx, func() error {
 		effects, err = w.change(ctx)
 		w.d.after("change")

@@ -37,6 +37,8 @@ type Config struct {
 	Host     string `yaml:"host"`
 	Port     int    `yaml:"port"`
 	Protocol string `yaml:"protocol"` // http on this machine only
+
+	params map[string]string // a test's: more settings of the session
 }
 
 // OAuth is the client credentials grant.

@@ -1,3 +1,5 @@
+//go:build !nosnowflake
+
 package snowflake
 
 import (
@@ -5,20 +7,29 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"strconv"
 	"time"
 
 	sf "github.com/snowflakedb/gosnowflake/v2"
-
-	"github.com/dosebook/dosebook/dose"
 )
 
 // pool makes connections with the role and the settings that the statements
 // rest on. A secret never enters a data source name, which drivers quote in
 // errors.
-func pool(c Config, secret credentials) *sql.DB {
-	return sql.OpenDB(sf.NewConnector(sf.SnowflakeDriver{}, driverConfig(c, secret)))
+func pool(c Config, secret credentials) (*sql.DB, error) {
+	return sql.OpenDB(sf.NewConnector(sf.SnowflakeDriver{}, driverConfig(c, secret))), nil
+}
+
+// tagged names the statements of ctx in the account's history.
+func tagged(ctx context.Context, tag string) context.Context { return sf.WithQueryTag(ctx, tag) }
+
+// answer is what the server said of a statement that failed.
+func answer(err error) (n int, state, query string, ok bool) {
+	var e *sf.SnowflakeError
+	if !errors.As(err, &e) {
+		return 0, "", "", false
+	}
+	return e.Number, e.SQLState, e.QueryID, true
 }
 
 func driverConfig(c Config, secret credentials) sf.Config {
@@ -55,52 +66,8 @@ func driverConfig(c Config, secret credentials) sf.Config {
 	} {
 		cfg.Params[name] = &value
 	}
+	for name, value := range c.params {
+		cfg.Params[name] = &value
+	}
 	return cfg
-}
-
-// told says what an error of the driver means, and nothing of its text, which
-// may quote values, statements and secrets.
-func told(ctx context.Context, doing string, err error) error {
-	if err == nil {
-		return nil
-	}
-	if ctx.Err() != nil {
-		return fmt.Errorf("%s: %w", doing, ctx.Err())
-	}
-	var e *sf.SnowflakeError
-	if !errors.As(err, &e) {
-		return fmt.Errorf("%s: no answer, or a broken one: check host, network and account: %w", doing, dose.ErrUpstream)
-	}
-	what := fmt.Sprintf("%s: Snowflake error %06d", doing, e.Number)
-	if e.SQLState != "" && e.SQLState != "-1" {
-		what += " (" + e.SQLState + ")"
-	}
-	if e.QueryID != "" && e.QueryID != "-1" {
-		what += ", query " + e.QueryID
-	}
-	why, kind := meaning(e.Number)
-	return fmt.Errorf("%s: %s: %w", what, why, kind)
-}
-
-// meaning sorts Snowflake's and the driver's error numbers.
-func meaning(n int) (string, error) {
-	switch {
-	case n == 2003 || n == 2043:
-		return "a table, stage, database or schema does not exist, or the role may not see it", dose.ErrDenied
-	case n == 3001:
-		return "the role may not do this", dose.ErrDenied
-	case n == 606 || n == 607 || n == 2141:
-		return "the warehouse is missing or suspended, or the role may not use it", dose.ErrDenied
-	case n == 625 || n == 604 || n == 630:
-		return "the statement was ended, waited too long for a lock, or took longer than timeout", dose.ErrUpstream
-	case n == sf.ErrFailedToAuth || n >= 390100 && n < 390200 || n >= 390300 && n < 390500 || n >= 394300 && n < 394600:
-		return "the server refuses the sign-in: check user, role, key or token, the machine's clock, and network policy", dose.ErrDenied
-	case n >= 260000 && n < 261000:
-		return "the configuration does not make a connection", dose.ErrInvalid
-	case n >= 100000 && n < 101000:
-		return "a value does not fit its column there: has the table been changed?", dose.ErrUpstream
-	case n == 904 || n >= 1000 && n < 2000:
-		return "the server does not understand the statement: have the tables been changed?", dose.ErrUpstream
-	}
-	return "another try may help", dose.ErrUpstream
 }

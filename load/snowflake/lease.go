@@ -63,11 +63,10 @@ func (h *held) keep(ctx context.Context) (err error) {
 func (h *held) release(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
-	s, err := h.d.session(ctx, "dosebook:lease")
+	s, err := h.d.own(ctx, "dosebook:lease")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
 	_, err = s.exec(ctx, "give the lease back", "UPDATE LOAD_LEASE SET HOLDER = NULL, UNTIL_AT = 0 WHERE HOLDER = ?", h.holder)
 	return err
 }

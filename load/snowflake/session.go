@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	sf "github.com/snowflakedb/gosnowflake/v2"
 )
 
 // session is one connection: temporary tables, stages and transactions belong
@@ -35,7 +33,7 @@ func (d *DB) session(ctx context.Context, tag string) (*session, error) {
 }
 
 func (s *session) exec(ctx context.Context, doing, statement string, args ...any) (int64, error) {
-	r, err := s.conn.ExecContext(sf.WithQueryTag(ctx, s.tag), statement, args...)
+	r, err := s.conn.ExecContext(tagged(ctx, s.tag), statement, args...)
 	if err != nil {
 		return 0, told(ctx, doing, err)
 	}
@@ -48,7 +46,7 @@ func (s *session) exec(ctx context.Context, doing, statement string, args ...any
 
 // query calls row for each row.
 func (s *session) query(ctx context.Context, doing, statement string, row func(scan func(...any) error) error) error {
-	rows, err := s.conn.QueryContext(sf.WithQueryTag(ctx, s.tag), statement)
+	rows, err := s.conn.QueryContext(tagged(ctx, s.tag), statement)
 	if err != nil {
 		return told(ctx, doing, err)
 	}

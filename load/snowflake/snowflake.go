@@ -80,7 +80,11 @@ func Open(ctx context.Context, c Config, lake load.Lake, o Options) (_ *DB, err 
 	if o.Lease == 0 {
 		o.Lease = 2 * defaultTimeout
 	}
-	d := &DB{db: pool(c, secret), lake: lake, rules: o.Rules, codes: o.Codes, spoolDir: o.Spool, lease: o.Lease, now: o.Now, shapes: map[string][]string{}, after: func(string) {}}
+	db, err := pool(c, secret)
+	if err != nil {
+		return nil, err
+	}
+	d := &DB{db: db, lake: lake, rules: o.Rules, codes: o.Codes, spoolDir: o.Spool, lease: o.Lease, now: o.Now, shapes: map[string][]string{}, after: func(string) {}}
 	d.db.SetMaxIdleConns(1)
 	s, err := d.own(ctx, "dosebook:open")
 	if err == nil {

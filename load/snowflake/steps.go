@@ -72,7 +72,6 @@ func (w *work) do(ctx context.Context, model string, more ...string) error {
 			return err
 		}
 	}
-	w.d.after(model)
 	return nil
 }
 
@@ -95,6 +94,7 @@ func (w *work) one(ctx context.Context, model string, st step, with *strings.Rep
 		text = fmt.Sprintf("insert into %s (%s) select %s from (%s) named", st.byName, cols, cols, st.do)
 	}
 	_, err := w.s.exec(ctx, model, with.Replace(text))
+	w.d.after(model)
 	return err
 }
 
