@@ -12,9 +12,9 @@ import (
 	"testing/fstest"
 )
 
-var grantQuery = regexp.MustCompile(`(?i)\b(from|join|into|update)\s+access_(grant|token|agreement|attestation|request|user)\b`)
+var grantQuery = regexp.MustCompile(`(?i)\b(from|join|into|update)\s+access_(grant|token|agreement|attestation|request|user|session|identity|first)\b`)
 
-var grantTable = regexp.MustCompile(`\baccess_(grant|token|agreement|attestation|request|user)\b`)
+var grantTable = regexp.MustCompile(`\baccess_(grant|token|agreement|attestation|request|user|session|identity|first)\b`)
 
 // mayGrant are the files outside package access that make and show grants for
 // people; none of them decides by one.

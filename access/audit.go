@@ -19,7 +19,8 @@ type Entry struct {
 	Seq     int64     `json:"seq"`
 	Time    time.Time `json:"time"`
 	User    string    `json:"user"`
-	Token   int64     `json:"token,omitempty"` // its id
+	Token   int64     `json:"token,omitempty"`   // its id
+	Session int64     `json:"session,omitempty"` // of a signed-in person
 	Remote  string    `json:"remote,omitempty"`
 	Grant   int64     `json:"grant,omitempty"`
 	Purpose string    `json:"purpose,omitempty"`

@@ -76,11 +76,13 @@ type Scope struct {
 // Principal is a user as of now, with all grants there are: Decide looks at
 // those that count.
 type Principal struct {
-	User   string
-	Token  int64 // id of the token it came with; 0 without
-	Grants []Grant
-	Within *Limits   // the token's; nil narrows nothing
-	Seen   time.Time // the latest time the control database knows of
+	User    string
+	Token   int64 // id of the token it came with; 0 without
+	Session int64 // id of the session it came with; 0 without
+	Grants  []Grant
+	Within  *Limits   // the token's; nil narrows nothing
+	Roles   []Role    // that a signed-in person's groups open; nil narrows nothing
+	Seen    time.Time // the latest time the control database knows of
 }
 
 // Purpose returns what the grant's records are for, for the audit.
@@ -132,11 +134,12 @@ const (
 	stateLevel                // only the state sees this
 	lowLevel                  // the grant's level is below the file's
 	narrowToken               // the user may, with another token
+	narrowGroup               // the user may, but for the groups at the issuer
 	allowed
 )
 
-// judge asks a grant as the token narrows it; a refusal that only the token
-// causes says so.
+// judge asks a grant as the groups and the token narrow it; a refusal that only
+// they cause says so.
 func (p Principal) judge(g Grant, action Action, r Resource, now time.Time) (Scope, reason) {
 	if now.Before(p.Seen.Add(-slack)) {
 		return Scope{}, clockBack
@@ -144,6 +147,9 @@ func (p Principal) judge(g Grant, action Action, r Resource, now time.Time) (Sco
 	why := judge(g, g.kinds(), action, r, now)
 	if why != allowed {
 		return Scope{}, why
+	}
+	if p.Roles != nil && !slices.Contains(p.Roles, g.Role) {
+		return Scope{}, narrowGroup
 	}
 	narrow, kinds := p.Within.narrow(g)
 	if judge(narrow, kinds, action, r, now) != allowed {
@@ -234,6 +240,8 @@ func refusal(why reason, action Action, r Resource) error {
 		text = "the server's clock is behind the time of earlier entries, so nobody can tell what has expired; tell the data steward, who sets the clock or runs 'dosebook access clock accept'"
 	case narrowToken:
 		text = "your token is narrower than your grant; use another token, or have one made with 'dosebook access token create'"
+	case narrowGroup:
+		text = "your groups at the issuer do not open the role of your grant; ask who keeps the groups, then sign in again"
 	case wrongRole:
 		text = "your role does not cover this; ask the data steward if you need it"
 	case wrongPlace:
