@@ -72,6 +72,15 @@ func RaceEthOf(latino bool, seen, first int) string {
 	return Unknown
 }
 
+// RaceEths returns the labels of RaceEth.
+func RaceEths() []string {
+	labels := []string{Latino, Multiracial}
+	for _, g := range raceGroups {
+		labels = append(labels, g.label)
+	}
+	return append(labels, Unknown)
+}
+
 // ageGroups are the published age groups (CHHS, doses by demographics).
 var ageGroups = [...]struct {
 	from  int

@@ -32,6 +32,9 @@ type Question struct {
 	Columns   []string   `json:"columns"`
 	CVX       []int      `json:"cvx,omitempty"`
 	AgeGroups []string   `json:"age_groups,omitempty"`
+	RaceEth   []string   `json:"race_eth,omitempty"`      // labels of recip_race_eth
+	HPI       []int      `json:"hpi_quartiles,omitempty"` // 1 to 4
+	Residents bool       `json:"residents,omitempty"`     // those who live in the place, as county_day counts
 }
 
 // ExtractFormats are the formats that an extract can have.
@@ -128,6 +131,24 @@ func (q *Question) checkCodes() error {
 	}
 	slices.Sort(q.AgeGroups)
 	q.AgeGroups = slices.Compact(q.AgeGroups)
+	return q.checkGroups()
+}
+
+func (q *Question) checkGroups() error {
+	q.RaceEth, q.HPI = slices.Clone(q.RaceEth), slices.Clone(q.HPI)
+	for i, r := range q.RaceEth {
+		if !slices.Contains(dose.RaceEths(), r) {
+			return FieldError{fmt.Sprintf("race_eth[%d]", i), "is not one of " + strings.Join(dose.RaceEths(), ", ")}
+		}
+	}
+	for i, n := range q.HPI {
+		if n < 1 || n > 4 {
+			return FieldError{fmt.Sprintf("hpi_quartiles[%d]", i), "is not 1, 2, 3 or 4"}
+		}
+	}
+	slices.Sort(q.RaceEth)
+	slices.Sort(q.HPI)
+	q.RaceEth, q.HPI = slices.Compact(q.RaceEth), slices.Compact(q.HPI)
 	return nil
 }
 
@@ -174,6 +195,15 @@ func (q Question) filters() (names []string) {
 	}
 	if len(q.AgeGroups) > 0 {
 		names = append(names, "recip_age_group")
+	}
+	if len(q.RaceEth) > 0 {
+		names = append(names, "recip_race_eth")
+	}
+	if len(q.HPI) > 0 {
+		names = append(names, "hpi_quartile")
+	}
+	if q.Residents {
+		names = append(names, "visible_because")
 	}
 	return names
 }

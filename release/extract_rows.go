@@ -69,17 +69,31 @@ func (q Question) filter(name string, at int) filter {
 			f.high = dayNumber(q.To)
 		}
 	case "cvx":
-		for _, c := range q.CVX {
-			f.in = append(f.in, int32(c))
-		}
-		f.low, f.high = slices.Min(f.in), slices.Max(f.in)
+		f.oneOf(q.CVX)
+	case "hpi_quartile":
+		f.oneOf(q.HPI)
+	case "recip_race_eth":
+		f.textOf(q.RaceEth)
+	case "visible_because":
+		f.textOf([]string{"residence", "both"})
 	default:
-		f.kind, f.texts = dictLayout, map[string]bool{}
-		for _, t := range q.AgeGroups {
-			f.texts[t] = true
-		}
+		f.textOf(q.AgeGroups)
 	}
 	return f
+}
+
+func (f *filter) oneOf(numbers []int) {
+	for _, n := range numbers {
+		f.in = append(f.in, int32(n))
+	}
+	f.low, f.high = slices.Min(f.in), slices.Max(f.in)
+}
+
+func (f *filter) textOf(texts []string) {
+	f.kind, f.texts = dictLayout, map[string]bool{}
+	for _, t := range texts {
+		f.texts[t] = true
+	}
 }
 
 // dayNumber counts from 1970-01-01. Check has read the date.

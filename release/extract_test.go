@@ -36,6 +36,12 @@ func askedRows(r *rand.Rand, n int) [][]any {
 				row[k] = []int{207, 208, 212, 300, 309}[r.IntN(5)]
 			case c.Name == "recip_age_group":
 				row[k] = groups[r.IntN(len(groups))]
+			case c.Name == "recip_race_eth":
+				row[k] = dose.RaceEths()[r.IntN(len(dose.RaceEths()))]
+			case c.Name == "hpi_quartile":
+				row[k] = 1 + r.IntN(4)
+			case c.Name == "visible_because":
+				row[k] = []string{"residence", "administration", "both"}[r.IntN(3)]
 			case c.Type == dose.Text || c.Type == dose.LongTxt:
 				row[k] = nasty[r.IntN(len(nasty))] + strconv.Itoa(r.IntN(1+i%50))
 			case c.Type == dose.Bool:
@@ -71,6 +77,11 @@ func randomQuestion(r *rand.Rand) Question {
 	for range r.IntN(3) {
 		q.AgeGroups = append(q.AgeGroups, dose.AgeGroups()[r.IntN(len(dose.AgeGroups()))])
 	}
+	for range r.IntN(3) / 2 {
+		q.RaceEth = append(q.RaceEth, dose.RaceEths()[r.IntN(len(dose.RaceEths()))], dose.Latino)
+		q.HPI = append(q.HPI, 1+r.IntN(4))
+	}
+	q.Residents = r.IntN(3) == 0
 	cols := dose.ReleaseColumns()
 	for range r.IntN(6) {
 		q.Columns = append(q.Columns, cols[r.IntN(len(cols))].Name)
@@ -90,7 +101,10 @@ func answerTo(q Question, table [][]string) [][]string {
 		n, _ := strconv.Atoi(cvx)
 		if q.From != "" && date < q.From || q.To != "" && date > q.To || (q.From+q.To != "" && date == "") ||
 			len(q.CVX) > 0 && (cvx == "" || !slices.Contains(q.CVX, n)) ||
-			len(q.AgeGroups) > 0 && !slices.Contains(q.AgeGroups, row[at["recip_age_group"]]) {
+			len(q.AgeGroups) > 0 && !slices.Contains(q.AgeGroups, row[at["recip_age_group"]]) ||
+			len(q.RaceEth) > 0 && !slices.Contains(q.RaceEth, row[at["recip_race_eth"]]) ||
+			len(q.HPI) > 0 && !slices.ContainsFunc(q.HPI, func(n int) bool { return row[at["hpi_quartile"]] == strconv.Itoa(n) }) ||
+			q.Residents && row[at["visible_because"]] != "residence" && row[at["visible_because"]] != "both" {
 			continue
 		}
 		cells := []string{}

@@ -105,7 +105,7 @@ func readQuestion(body io.Reader) (q release.Question, err error) {
 	return q, nil
 }
 
-const questionForm = `send {"county":"06001","from":"2021-03-01","to":"2021-03-31","columns":["admin_date","cvx"],"format":"csv"}; also release, table, cvx (numbers), age_groups`
+const questionForm = `send {"county":"06001","from":"2021-03-01","to":"2021-03-31","columns":["admin_date","cvx"],"format":"csv"}; also release, table, cvx (numbers), age_groups, race_eth, hpi_quartiles, residents`
 
 // concrete is the id of the release that is meant.
 func (s *server) concrete(id string) (string, error) {
