@@ -14,6 +14,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/dosebook/dosebook/dose"
+	"github.com/dosebook/dosebook/load/snowflake"
 	"github.com/dosebook/dosebook/release"
 )
 
@@ -28,6 +29,8 @@ type config struct {
 	Warehouse   struct {
 		MemoryMB int `yaml:"memory_mb"`
 		Threads  int `yaml:"threads"`
+
+		Snowflake snowflake.Config `yaml:"snowflake,omitempty"` // docs/SNOWFLAKE.md
 	} `yaml:"warehouse"`
 	Matching struct { // docs/MATCHING.md
 		ComponentLimit  int    `yaml:"component_limit"`
@@ -105,6 +108,9 @@ func (c *config) check() error {
 	}
 	if c.Workers < 1 || c.Workers > 256 {
 		errs = append(errs, fmt.Errorf("workers is 1 to 256: %w", dose.ErrInvalid))
+	}
+	if s := c.Warehouse.Snowflake; s.Set() {
+		errs = append(errs, s.Check())
 	}
 	return errors.Join(append(errs, c.checkRelease())...)
 }

@@ -2,19 +2,20 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
-	"github.com/dosebook/dosebook/load/duckdb"
+	"github.com/dosebook/dosebook/dose"
 	"github.com/dosebook/dosebook/pipelines"
 )
 
 func warehouseCommand(e *env) *cobra.Command {
-	c := &cobra.Command{Use: "warehouse", Short: "Look at the warehouse, or rebuild it from the lake"}
+	c := &cobra.Command{Use: "warehouse", Short: "Look at the warehouses, or rebuild one from the lake"}
 	status := &cobra.Command{
-		Use: "status", Short: "How far the warehouse follows the ledger", Args: cobra.NoArgs,
+		Use: "status", Short: "How far each warehouse follows the ledger", Args: cobra.NoArgs,
 		Example: `  dosebook warehouse status --json`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			b, err := e.openExisting(cmd.Context())
@@ -22,38 +23,47 @@ func warehouseCommand(e *env) *cobra.Command {
 				return err
 			}
 			defer b.close()
-			return e.writing(cmd.Context(), "warehouse status", b, func(w *duckdb.DB) error {
-				at, err := w.Position(cmd.Context())
-				if err != nil {
-					return err
-				}
-				last, err := b.ledger.Position(cmd.Context())
-				if err != nil {
-					return err
-				}
-				if e.json {
-					return e.printJSON(map[string]any{"warehouse": "duckdb", "position": at, "ledger": last, "behind": last - at})
-				}
-				e.say("duckdb is at ledger entry %d of %d", at, last)
-				return nil
-			})
+			return e.status(cmd.Context(), b)
 		},
 	}
 	rebuild := &cobra.Command{
-		Use: "rebuild", Short: "Make the warehouse anew from the lake", Args: cobra.NoArgs,
-		Long: `Make the warehouse anew from the lake, beside the old one, and put it in its
-place when it is complete. The answers do not change: the lake is the log.`,
-		Example: `  dosebook warehouse rebuild`,
+		Use: "rebuild [duckdb|snowflake]", Short: "Make a warehouse anew from the lake", Args: cobra.MaximumNArgs(1),
+		ValidArgs: []string{"duckdb", "snowflake"},
+		Long: `Make a warehouse anew from the lake: the local one beside the old one, which it
+takes the place of when it is complete; Snowflake's tables in the transaction
+of the first load. The answers do not change: the lake is the log.`,
+		Example: `  dosebook warehouse rebuild
+  dosebook warehouse rebuild snowflake --config dosebook.yaml`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			b, err := e.openExisting(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer b.close()
+			if len(args) == 0 || args[0] == "duckdb" {
+				return e.rebuild(cmd, b)
+			}
+			if args[0] != "snowflake" {
+				return fmt.Errorf("%q is not a warehouse: say duckdb or snowflake: %w", args[0], dose.ErrInvalid)
+			}
+			return e.follow(cmd.Context(), b, true)
+		},
+	}
+	follow := &cobra.Command{
+		Use: "follow", Short: "Bring Snowflake up to the ledger now", Args: cobra.NoArgs,
+		Long: `Bring Snowflake up to the ledger now. Every command that loads does this too,
+when it is done; here a failure is the command's own (exit 6: Snowflake is away).`,
+		Example: `  dosebook warehouse follow --config dosebook.yaml`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			b, err := e.openExisting(cmd.Context())
 			if err != nil {
 				return err
 			}
 			defer b.close()
-			return e.rebuild(cmd, b)
+			return e.follow(cmd.Context(), b, false)
 		},
 	}
-	c.AddCommand(status, rebuild)
+	c.AddCommand(status, rebuild, follow)
 	return c
 }
 

@@ -88,6 +88,7 @@ func (e *env) writing(ctx context.Context, command string, b *book, f func(*duck
 	if err != nil {
 		return err
 	}
+	defer e.share(ctx, b, command) // after the lease is free: a Snowflake that is away keeps nobody waiting
 	defer func() { err = errors.Join(err, lease.Release()) }()
 	if err := b.sweep(); err != nil {
 		return err

@@ -37,7 +37,7 @@ func (d *DB) Apply(ctx context.Context, entries, known []load.Entry) (_ []load.E
 	if err != nil {
 		return nil, err
 	}
-	if at != c.first-1 {
+	if at != c.first-1 && !d.anew {
 		return nil, fmt.Errorf("the store is at ledger entry %d, not %d: another load was faster: %w", at, c.first-1, dose.ErrLocked)
 	}
 	l := &landing{run: run + "_" + rand.Text()[:8], tables: map[string]string{}}
@@ -141,8 +141,21 @@ func (w *work) apply(ctx context.Context) (effects []load.Effect, err error) {
 	if err != nil {
 		return nil, err
 	}
+	w.d.anew = false
 	w.d.after("commit")
 	return effects, nil
+}
+
+// forget empties the tables, for a store that is made anew.
+func (w *work) forget(ctx context.Context) error {
+	for _, table := range []string{"EVENT", "SUPERSEDED", "PERSON", "DERIVED", "DOSE_PAIR", "ALIAS", "DECISION", "APPLIED", "EVENT_ISSUE",
+		"REPLAYED_REJECT", "REPLAYED_ROW", "WHOLE_REPLAY", "CLOSING", "SEGMENT_ROW", "LOAD_RUN"} {
+		if _, err := w.s.exec(ctx, "empty "+table, "DELETE FROM "+table); err != nil {
+			return err
+		}
+	}
+	_, err := w.s.exec(ctx, "set the position back", "UPDATE POSITION SET SEQ = 0")
+	return err
 }
 
 // sweep drops landing tables that killed loads have left: under the lease
@@ -171,6 +184,11 @@ func (w *work) sweep(ctx context.Context) error {
 
 // change is all that the transaction does.
 func (w *work) change(ctx context.Context) ([]load.Effect, error) {
+	if w.d.anew {
+		if err := w.forget(ctx); err != nil {
+			return nil, err
+		}
+	}
 	// The position first: of two loads that got here, one finds it moved.
 	n, err := w.s.exec(ctx, "move the position", "UPDATE POSITION SET SEQ = ? WHERE SEQ = ?", w.c.last, w.c.first-1)
 	if err != nil {

@@ -29,12 +29,12 @@ var words = []struct {
 	{regexp.MustCompile(`\bepoch_us\((\w+\.source_time)\)`), "$1"}, // times are microseconds there (spool.go)
 	{regexp.MustCompile(`/ 294\.0`), "/ cast(294 as double)"},      // a quotient of NUMBERs has six places
 	{regexp.MustCompile(`\bcurrent\b`), "in_season"},               // a reserved word
-	{regexp.MustCompile(`\bvalues (\{\w+\})\n\)`), "select * from (values $1)\n)"},
+	{regexp.MustCompile(`\n *values ([^\n]+)\n\)`), "\n  select * from (values $1)\n)"},
 	{regexp.MustCompile(`\bread_parquet\((\{\w+\})[^)]*\)`), "$1"}, // rows lie in tables
 }
 
 var (
-	comment = regexp.MustCompile(`(?m)\s+-- .*$`)
+	comment = regexp.MustCompile(`(?m)(?:^|\s+)-- .*$`)
 	window  = regexp.MustCompile(`\s*\bwindow w as (\([^()]*\))`)
 	filter  = ") filter ("
 )

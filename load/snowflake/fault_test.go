@@ -133,8 +133,8 @@ func apply(t testing.TB, d *DB, l *loadtest.Log, to int64) {
 func TestCancelled(t *testing.T) {
 	f := shared(t)
 	l := twoLoads(t)
-	n := hooks(t, f.config(), l)
-	d := openAt(t, f.config(), l.Lake, Options{})
+	n := hooks(t, config(f), l)
+	d := openAt(t, config(f), l.Lake, Options{})
 	defer d.Close()
 	apply(t, d, l, 1)
 	for i := range 30 {
@@ -179,7 +179,7 @@ func TestTwoLoaders(t *testing.T) {
 	}
 	l := twoLoads(t)
 	for i := range times {
-		c := f.config()
+		c := config(f)
 		a := openAt(t, c, l.Lake, Options{})
 		b := openAt(t, c, l.Lake, Options{})
 		apply(t, a, l, 1)
@@ -219,7 +219,7 @@ func TestLease(t *testing.T) {
 	f := shared(t)
 	l := twoLoads(t)
 	now := time.Now()
-	d := openAt(t, f.config(), l.Lake, Options{Lease: time.Hour, Now: func() time.Time { return now }})
+	d := openAt(t, config(f), l.Lake, Options{Lease: time.Hour, Now: func() time.Time { return now }})
 	defer d.Close()
 	s, err := d.own(t.Context(), "test")
 	if err != nil {
@@ -254,7 +254,7 @@ func TestLease(t *testing.T) {
 func TestSame(t *testing.T) {
 	f := shared(t)
 	l := twoLoads(t)
-	d := openAt(t, f.config(), l.Lake, Options{})
+	d := openAt(t, config(f), l.Lake, Options{})
 	defer d.Close()
 	if _, err := d.Apply(t.Context(), l.Entries(1, 2), l.Known(2)); !errors.Is(err, dose.ErrLocked) {
 		t.Errorf("entry 2 before entry 1: %v", err)

@@ -9,6 +9,7 @@
 package snowflake
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -21,7 +22,8 @@ import (
 	"github.com/dosebook/dosebook/load"
 )
 
-// Rules are the choices of docs/MATCHING.md that a registry may make, complete.
+// Rules are the choices of docs/MATCHING.md that a registry may make, as the
+// local warehouse has them; zero means the default.
 type Rules struct {
 	ComponentLimit  int
 	ApartDays       int
@@ -51,6 +53,7 @@ type DB struct {
 	shapes   map[string][]string // columns of tables that are filled by name
 	after    func(string)        // a test's: called when a step is done
 	mine     *session            // kept from call to call, with its work tables
+	anew     bool                // the next application forgets all that was before it
 }
 
 var _ load.Warehouse = (*DB)(nil)
@@ -74,9 +77,9 @@ func Open(ctx context.Context, c Config, lake load.Lake, o Options) (_ *DB, err 
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.Rules == (Rules{}) {
-		o.Rules = Rules{20, 14, "same"} // docs/MATCHING.md
-	}
+	o.Rules.ComponentLimit = cmp.Or(o.Rules.ComponentLimit, 20) // docs/MATCHING.md
+	o.Rules.ApartDays = cmp.Or(o.Rules.ApartDays, 14)
+	o.Rules.SameDayOtherLot = cmp.Or(o.Rules.SameDayOtherLot, "same")
 	if o.Lease == 0 {
 		o.Lease = 2 * defaultTimeout
 	}
@@ -145,12 +148,19 @@ func (d *DB) own(ctx context.Context, tag string) (_ *session, err error) {
 
 // Position returns the seq of the last ledger entry applied.
 func (d *DB) Position(ctx context.Context) (seq int64, err error) {
+	if d.anew {
+		return 0, nil
+	}
 	s, err := d.own(ctx, "dosebook:position")
 	if err != nil {
 		return 0, fmt.Errorf("warehouse position: %w", err)
 	}
 	return s.position(ctx)
 }
+
+// Anew makes the next Apply, which is to begin with the first entry, take the
+// place of all that there is, in its transaction.
+func (d *DB) Anew() { d.anew = true }
 
 func (s *session) position(ctx context.Context) (int64, error) {
 	return s.number(ctx, "read the position", "SELECT COALESCE(MAX(SEQ), 0) AS N FROM POSITION")

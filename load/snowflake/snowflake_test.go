@@ -41,7 +41,7 @@ func (s store) Current(ctx context.Context) ([]loadtest.Version, error) {
 func TestWarehouse(t *testing.T) {
 	f := shared(t)
 	loadtest.TestWarehouse(t, func(t *testing.T, lake load.Lake) loadtest.Store {
-		return store{openAt(t, f.config(), lake, Options{})}
+		return store{openAt(t, config(f), lake, Options{})}
 	})
 }
 
