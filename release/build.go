@@ -20,7 +20,7 @@ import (
 )
 
 // schemaVersion counts the shapes a release's files have had.
-const schemaVersion = 5
+const schemaVersion = 6
 
 // Warehouse is what a build needs: the position it stands at, and results of
 // queries as Parquet. Builds call Position first, then Prepare, Export, Rest,
@@ -160,6 +160,11 @@ func (b *builder) build(ctx context.Context, m *Manifest) ([]File, error) {
 		}
 		files = append(append(files, places[i]...), f)
 	}
+	limited, err := b.limited(ctx, m, places)
+	if err != nil {
+		return nil, err
+	}
+	files = append(files, limited...)
 	return files, errors.Join(os.Remove(facts), os.Remove(people), os.Remove(renamed))
 }
 

@@ -24,7 +24,7 @@ const (
 
 // changeColumns stand before the columns of dose_event in a changes file.
 func changeColumns() []dose.Column {
-	return []dose.Column{{Name: "change"}, {Name: "cause"}, {Name: "version"}, {Name: "columns"}, {Name: "row", Type: dose.Big}}
+	return []dose.Column{{Name: "change"}, {Name: "cause"}, {Name: "version"}, {Name: "columns"}, {Name: "row", Type: dose.Big}, {Name: "other_row", Type: dose.Big}}
 }
 
 // The values of version: what the older release's file holds and the newer
@@ -33,6 +33,19 @@ const (
 	oldVersion = "old"
 	newVersion = "new"
 )
+
+// Step names the changes of one place from one release to another.
+type Step struct {
+	From, To string // releases
+	Place    dose.Place
+	Pair     string // what Store.Pair made of the two releases
+	// Limited are the place's limited dose_event of both releases, where the
+	// changes of the limited data set are asked for: what differs in no column
+	// of it is no change then. Empty: identified.
+	Limited [2]string
+}
+
+func (s Step) limited() bool { return s.Limited[0] != "" }
 
 // step is one step from release A to release B.
 type step struct {
@@ -96,32 +109,38 @@ func (s Store) Pair(ctx context.Context, e Engine, a, b, dst string) (err error)
 		"{a_all}", x.paths(0, all), "{b_all}", x.paths(1, all))
 }
 
-// Changes writes what one place's dose_event changed by from release a to
-// release b, each change with its cause: a Parquet file at dst with the
-// columns of dose_event behind change, cause, version, columns, row. A row of
-// version old stands in a's file and not in b's, one of version new the other
-// way round; a changed row has both. First all that is old, by row number in
-// a's file, then all that is new, by row number in b's. Apply makes b's file
-// of a's with it. pair is what Pair made; tmp is a folder of the caller's that
-// the engine can read and write. The same two releases give the same bytes.
+// Changes writes what one place's dose_event changed by from one release to
+// another, each change with its cause: a Parquet file at dst with the columns
+// of dose_event behind change, cause, version, columns, row, other_row. A row
+// of version old stands in the older file and not in the newer, one of version
+// new the other way round; a changed row has both, and other_row is the number
+// of the one at the other. First all that is old, by row number in the older
+// file, then all that is new, by row number in the newer. Apply makes the
+// newer file of the older with it. tmp is a folder of the caller's that the
+// engine can read and write. The same two releases give the same bytes.
 //
 // A row that moved to another county is a removal here, and its new values are
 // not told; nor is where it came from to the county it came to.
-func (s Store) Changes(ctx context.Context, e Engine, a, b string, place dose.Place, pair, tmp, dst string) (rows int64, err error) {
-	defer dose.Wrap(&err, "changes of %s from %s to %s", place, a, b)
-	x, err := s.step(a, b)
+func (s Store) Changes(ctx context.Context, e Engine, c Step, tmp, dst string) (rows int64, err error) {
+	defer dose.Wrap(&err, "changes of %s from %s to %s", c.Place, c.From, c.To)
+	x, err := s.step(c.From, c.To)
 	if err != nil {
 		return 0, err
 	}
-	from, to := x.path(0, string(place)), x.path(1, string(place))
+	from, to := x.path(0, string(c.Place)), x.path(1, string(c.Place))
 	columns, err := sameColumns(from, to)
 	if err != nil {
 		return 0, err
 	}
 	found := filepath.Join(tmp, "rows.parquet")
+	head := steps{From: c.From, To: c.To, Place: string(c.Place)}
+	rowsOf := [2]string{from, to}
+	if c.limited() {
+		columns, head.Level, rowsOf = dose.Profile(columns, dose.Limited), dose.Limited.String(), c.Limited
+	}
 	row, set := kinds(columns)
 	replace := []string{"{a}", list(from), "{b}", list(to), "{rows}", list(found), "{row}", join(row), "{set}", join(set),
-		"{pair}", list(pair), "{older}", fmt.Sprint(x.b.LedgerSeq < x.a.LedgerSeq)}
+		"{pair}", list(c.Pair), "{older}", fmt.Sprint(x.b.LedgerSeq < x.a.LedgerSeq)}
 	if err := exportQuery(ctx, e, "changes_rows", found, replace...); err != nil {
 		return 0, err
 	}
@@ -138,7 +157,7 @@ func (s Store) Changes(ctx context.Context, e Engine, a, b string, place dose.Pl
 	if err := exportQuery(ctx, e, "changes_list", listed, append(replace, "{columns}", list(named...), "{why}", list(why))...); err != nil {
 		return 0, err
 	}
-	return writeChanges(ctx, listed, from, to, dst, steps{From: a, To: b, Place: string(place)})
+	return writeChanges(ctx, listed, rowsOf, dst, head)
 }
 
 // sameColumns returns the columns of two files, which must be the same.
@@ -221,12 +240,21 @@ type steps struct {
 	From  string `json:"from"`
 	To    string `json:"to"`
 	Place string `json:"place"`
+	Level string `json:"level,omitempty"` // of the rows; empty: identified
 	// Groups are the row groups of the newer file: rows, negative where they
 	// are no doses.
 	Groups []int64 `json:"groups"`
 }
 
 const stepsKey = "dosebook.changes"
+
+// columns are those of dose_event in the files that it leads from and to.
+func (s steps) columns() []dose.Column {
+	if s.Level == dose.Limited.String() {
+		return asWritten(dose.Profile(dose.ReleaseColumns(), dose.Limited))
+	}
+	return asWritten(dose.ReleaseColumns())
+}
 
 // groupsOf tells the row groups of a county's dose_event, as steps has them:
 // each holds doses, or other events, alone.

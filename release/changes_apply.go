@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/dosebook/dosebook/dose"
+	"github.com/dosebook/dosebook/durable"
 )
 
 // Apply makes the newer dose_event.parquet and dose.parquet of a place in the
@@ -22,7 +24,31 @@ func Apply(ctx context.Context, base, changes, dir string) (event, doses File, e
 	if err != nil {
 		return event, doses, err
 	}
-	p, err := newPatch(base, changes, filepath.Join(dir, "dose_event.parquet"))
+	made := dir
+	if head.Level != "" {
+		if made, err = os.MkdirTemp(dir, durable.Prefix+"*"); err != nil {
+			return event, doses, err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(made)) }()
+	}
+	if event, doses, err = head.apply(ctx, base, changes, made); err != nil || made == dir {
+		return event, doses, err
+	}
+	for _, f := range []*File{&event, &doses} { // as Limit makes them
+		to := filepath.Join(dir, f.Path)
+		if _, err = Limit(ctx, filepath.Join(made, f.Path), to); err != nil {
+			return event, doses, err
+		}
+		if f.Bytes, f.SHA256, err = durable.Hash(to); err != nil {
+			return event, doses, err
+		}
+	}
+	return event, doses, nil
+}
+
+// apply writes both files as a build does, with the columns that there are.
+func (head steps) apply(ctx context.Context, base, changes, dir string) (event, doses File, err error) {
+	p, err := newPatch(base, changes, filepath.Join(dir, "dose_event.parquet"), head.columns())
 	if err != nil {
 		return event, doses, err
 	}
@@ -89,7 +115,7 @@ type staying struct {
 	at     int64 // next row of the file; in the loaded group, or its end
 }
 
-func newPatch(base, changes, dst string) (p *patch, err error) {
+func newPatch(base, changes, dst string, data []dose.Column) (p *patch, err error) {
 	p = &patch{}
 	defer func() {
 		if err != nil {
@@ -108,7 +134,6 @@ func newPatch(base, changes, dst string) (p *patch, err error) {
 	if err := p.read(changes); err != nil {
 		return p, err
 	}
-	data := asWritten(dose.ReleaseColumns())
 	for i := range p.keep {
 		r, err := openRows(base, 0, data)
 		if err != nil {

@@ -22,6 +22,41 @@ import (
 type stepper struct {
 	store release.Store
 	dir   string
+	level dose.Level
+}
+
+// limited makes a place's limited dose_event beside the changes.
+func (s stepper) limited(t *testing.T, id string, p dose.Place) string {
+	t.Helper()
+	src, err := s.store.Path(id, "counties", string(p), "dose_event.parquet")
+	dst := filepath.Join(s.dir, id, string(p), "dose_event.parquet")
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(dst), 0o700)
+	}
+	if err == nil {
+		_, err = release.Limit(t.Context(), src, dst)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dst
+}
+
+// files are a place's base for a step and the manifest of the release after.
+func (s stepper) files(t *testing.T, a, b string, p dose.Place) (base string, m *release.Manifest) {
+	t.Helper()
+	base, err := s.store.Path(a, "counties", string(p), "dose_event.parquet")
+	if err == nil {
+		m, err = s.store.PlaceManifest(b, p)
+	}
+	if err == nil && s.level == dose.Limited {
+		base = s.limited(t, a, p)
+		m, err = s.store.LimitedManifest(b, p)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return base, m
 }
 
 // engine opens the engine for a step.
@@ -58,7 +93,11 @@ func (s stepper) changes(t *testing.T, a, b string, places ...dose.Place) map[do
 		if err := os.Mkdir(tmp, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.store.Changes(t.Context(), e, a, b, p, pair, tmp, out[p]); err != nil {
+		step := release.Step{From: a, To: b, Place: p, Pair: pair}
+		if s.level == dose.Limited {
+			step.Limited = [2]string{s.limited(t, a, p), s.limited(t, b, p)}
+		}
+		if _, err := s.store.Changes(t.Context(), e, step, tmp, out[p]); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -69,21 +108,14 @@ func (s stepper) changes(t *testing.T, a, b string, places ...dose.Place) map[do
 // b's manifest. It returns how many rows the changes had.
 func (s stepper) applied(t *testing.T, a, b string, places ...dose.Place) (rows int) {
 	t.Helper()
-	m, err := s.store.Manifest(b)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for p, changes := range s.changes(t, a, b, places...) {
-		base, err := s.store.Path(a, "counties", string(p), "dose_event.parquet")
-		if err != nil {
-			t.Fatal(err)
-		}
+		base, m := s.files(t, a, b, p)
 		event, doses, err := release.Apply(t.Context(), base, changes, t.TempDir())
 		if err != nil {
 			t.Fatalf("%s from %s to %s: %v", p, a, b, err)
 		}
 		for _, got := range []release.File{event, doses} {
-			if want, _ := m.File("counties/" + string(p) + "/" + got.Path); got.SHA256 != want.SHA256 || got.Rows != want.Rows || got.Bytes != want.Bytes {
+			if want, _ := m.File(m.Folder() + got.Path); got.SHA256 != want.SHA256 || got.Rows != want.Rows || got.Bytes != want.Bytes {
 				t.Errorf("%s %s from %s to %s: %d rows, %d bytes; the release has %d, %d", p, got.Path, a, b, got.Rows, got.Bytes, want.Rows, want.Bytes)
 			}
 		}
@@ -111,7 +143,13 @@ func TestChangesApplied(t *testing.T) {
 		m, _ := b.build(t, release.Options{Rows: 60 + 40*n})
 		ids = append(ids, m.ID)
 	}
-	s := stepper{b.store, t.TempDir()}
+	for _, level := range []dose.Level{dose.Identified, dose.Limited} {
+		stepper{store: b.store, dir: t.TempDir(), level: level}.overAll(t, ids)
+	}
+}
+
+func (s stepper) overAll(t *testing.T, ids []string) {
+	t.Helper()
 	places := []dose.Place{"06001", "06037", "06075", "pasadena", "OOS", "UNK"}
 	rows := 0
 	for i := 1; i < len(ids); i++ {
@@ -120,7 +158,7 @@ func TestChangesApplied(t *testing.T) {
 	rows += s.applied(t, ids[0], ids[5], places...)
 	rows += s.applied(t, ids[4], ids[1], places...)
 	if rows < 500 {
-		t.Errorf("only %d rows changed: too few to say anything", rows)
+		t.Errorf("%s: only %d rows changed: too few to say anything", s.level, rows)
 	}
 	if n := s.applied(t, ids[2], ids[2], "06001"); n != 0 {
 		t.Errorf("a release differs from itself in %d rows", n)
@@ -159,7 +197,7 @@ func TestChangesDiffer(t *testing.T) {
 		m, _ := b.build(t, release.Options{})
 		ids = append(ids, m.ID)
 	}
-	s := stepper{b.store, t.TempDir()}
+	s := stepper{store: b.store, dir: t.TempDir(), level: dose.Identified}
 	changes := s.changes(t, ids[1], ids[2], "06001")["06001"]
 	base, _ := b.store.Path(ids[0], "counties", "06001", "dose_event.parquet")
 	m, _ := b.store.Manifest(ids[2])
@@ -214,7 +252,7 @@ func TestChangeCauses(t *testing.T) {
 	say(load.Decision, "person", "different", "i", "i2")
 	say(load.Decision, "dose", "different", "twice", "twice2")
 	next, _ := b.build(t, release.Options{})
-	files := stepper{b.store, t.TempDir()}.changes(t, first.ID, next.ID, "06001", "06013", "06075")
+	files := stepper{store: b.store, dir: t.TempDir(), level: dose.Identified}.changes(t, first.ID, next.ID, "06001", "06013", "06075")
 	same3 := func(place dose.Place, want ...string) {
 		if rows := causes(t, files[place]); !slices.Equal(rows, want) {
 			t.Errorf("%s\n%s\nwant\n%s", place, strings.Join(rows, "\n"), strings.Join(want, "\n"))
@@ -229,7 +267,7 @@ func TestChangeCauses(t *testing.T) {
 		"young|changed|person merged|person_id,dose_ordinal,interval_days,interval_valid,series_status")
 	same3("06013", "comes|removed|moved county|", "given|added|moved county|", "leaves|added|moved county|")
 	same3("06075", "given|removed|moved county|")
-	back := stepper{b.store, t.TempDir()}.changes(t, next.ID, first.ID, "06001")["06001"]
+	back := stepper{store: b.store, dir: t.TempDir(), level: dose.Identified}.changes(t, next.ID, first.ID, "06001")["06001"]
 	for _, c := range causes(t, back) {
 		if !strings.Contains(c, "|"+release.OlderRelease+"|") {
 			t.Errorf("to an older release: %s", c)
@@ -259,7 +297,7 @@ func TestRuleChanged(t *testing.T) {
 	other.log.Add(t, "CAIR2", "A", 1000, rows("as now")...)
 	other.log.Add(t, "CAIR2", "A", 2000, loadtest.Row{ID: "3", Recip: "b", Day: day0 + 30, CVX: 208, County: "06001"})
 	next, _ := other.buildInto(t, b.store, release.Options{})
-	s := stepper{b.store, t.TempDir()}
+	s := stepper{store: b.store, dir: t.TempDir(), level: dose.Identified}
 	got := causes(t, s.changes(t, first.ID, next.ID, "06001")["06001"])
 	want := []string{"1|changed|rule changed|vaccine_name", "2|changed|other record|series_status", "3|added|new report|"}
 	if !slices.Equal(got, want) {

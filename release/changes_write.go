@@ -115,11 +115,11 @@ func (r *rowReader) seek(row int64) (int32, error) {
 }
 
 // writeChanges writes the listed rows of both files to dst.
-func writeChanges(ctx context.Context, listed, from, to, dst string, head steps) (rows int64, err error) {
-	if head.Groups, err = groupsOf(to); err != nil {
+func writeChanges(ctx context.Context, listed string, files [2]string, dst string, head steps) (rows int64, err error) {
+	if head.Groups, err = groupsOf(files[1]); err != nil {
 		return 0, err
 	}
-	data := asWritten(dose.ReleaseColumns())
+	data := head.columns()
 	columns := append(changeColumns(), data...)
 	t, err := load.NewTable(dst, columns)
 	if err != nil {
@@ -132,7 +132,7 @@ func writeChanges(ctx context.Context, listed, from, to, dst string, head steps)
 			err = errors.Join(err, os.Remove(dst))
 		}
 	}()
-	for side, path := range []string{from, to} {
+	for side, path := range files {
 		if err := w.side(ctx, listed, path, side, data); err != nil {
 			return 0, err
 		}
@@ -208,6 +208,11 @@ func (w *columnWriter) head(c []source, at int32, version string, row int64) {
 		}
 	}
 	w.cols[4].big(row)
+	if change, _ := c[2].value(at); change == "changed" {
+		w.cols[5].big(c[5].i64[c[5].at[at]])
+	} else {
+		w.cols[5].skip(1)
+	}
 }
 
 // Rows returns how many rows a Parquet file has.

@@ -42,7 +42,8 @@ type Feed struct {
 
 // Manifest is manifest.json. The root manifest lists every file of the
 // release, the places' manifests included; the manifest of a place lists that
-// place's files. It holds no time of building and no judgement of the gate:
+// place's files, and the one of its limited data set what is made of these
+// when somebody asks (ADR 0020). It holds no time of building and no judgement of the gate:
 // the same ledger position gives the same bytes (ADR 0011). Status is told
 // where a manifest is printed, and read from the gate's record.
 type Manifest struct {
@@ -50,6 +51,7 @@ type Manifest struct {
 	LedgerSeq int64  `json:"ledger_seq"`
 	Schema    int    `json:"schema"`          // version of the columns
 	Place     string `json:"place,omitempty"` // county or jurisdiction; empty in the root
+	Level     string `json:"level,omitempty"` // of the files; empty: identified
 	Status    string `json:"status,omitempty"`
 	Feeds     []Feed `json:"feeds,omitempty"`
 	Files     []File `json:"files"`
@@ -69,6 +71,7 @@ func (m *Manifest) File(path string) (File, bool) {
 //	releases/<id>/manifest.json
 //	releases/<id>/county_day.parquet, county_demographic_day.parquet, segment.parquet, reject.parquet
 //	releases/<id>/counties/<place>/{dose_event,dose,recipient}.parquet, manifest.json
+//	releases/<id>/limited/<place>/manifest.json     of files that are made when asked
 //	releases/<id>/…/manifest.json.sig, SHA256SUMS     beside each manifest
 //	releases/<id>.gate.json     what the gate and the stewards decided
 //	releases/latest     the id of the newest approved release

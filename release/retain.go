@@ -164,7 +164,7 @@ func (s Store) Prune(id string, now time.Time, key *Signer, made ...string) erro
 // its rows.
 func removeSince(made, id string) error {
 	var errs []error
-	for _, pattern := range []string{"*/pair-" + id + ".*", "*/*/changes-" + id + ".*"} {
+	for _, pattern := range []string{"*/pair-" + id + ".*", "*/*/changes-" + id + ".*", "*/*/" + limitedFolder + "/changes-" + id + ".*"} {
 		left, err := filepath.Glob(filepath.Join(made, pattern))
 		errs = append(errs, err)
 		for _, path := range left {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dosebook/dosebook/dose"
 	"github.com/dosebook/dosebook/durable"
 )
 
@@ -57,10 +58,19 @@ func sums(m *Manifest, manifest []byte) []byte {
 // local is a listed path relative to the manifest's own folder: files of a
 // place are listed by their path in the release.
 func (m *Manifest) local(path string) string {
-	if m.Place == "" {
-		return path
+	return strings.TrimPrefix(path, m.Folder())
+}
+
+// Folder is where a manifest stands in its release, with a slash at the end;
+// empty for the root. It begins the paths that a place's manifest lists.
+func (m *Manifest) Folder() string {
+	switch {
+	case m.Place == "":
+		return ""
+	case m.Level == dose.Limited.String():
+		return limitedFolder + "/" + m.Place + "/"
 	}
-	return strings.TrimPrefix(path, "counties/"+m.Place+"/")
+	return "counties/" + m.Place + "/"
 }
 
 // feedsOf says what the segments hold of each registry, by name.

@@ -23,8 +23,8 @@ import (
 type ChangesMaker interface {
 	// Pair writes what the changes of all places need to know of each other.
 	Pair(ctx context.Context, since, id, dst string) (rows int64, err error)
-	// Changes writes one place's changes, Parquet; pair is what Pair wrote.
-	Changes(ctx context.Context, since, id string, place dose.Place, pair, dst string) (rows int64, err error)
+	// Changes writes one place's changes, Parquet.
+	Changes(ctx context.Context, step release.Step, dst string) (rows int64, err error)
 }
 
 // changeFormats are those of changes files.
@@ -33,15 +33,20 @@ var changeFormats = []string{"parquet", "csv.gz"}
 // changes sends what a place's dose_event changed by since the release that
 // the caller names: made when first asked, for all who ask for the same step.
 func (s *server) changes(w http.ResponseWriter, r *http.Request, p access.Principal) error {
+	return s.changesAt(w, r, p, built)
+}
+
+// changesAt sends the changes of the files of a level.
+func (s *server) changesAt(w http.ResponseWriter, r *http.Request, p access.Principal, level dose.Level) error {
 	place, err := dose.ParsePlace(r.PathValue("fips"))
 	if err != nil {
 		return err
 	}
 	id, since, format := r.PathValue("id"), r.URL.Query().Get("since"), strings.TrimPrefix(path.Base(r.URL.Path), "changes.")
-	e := access.Entry{Action: "read", Release: id, Place: string(place), File: "changes." + format + "?since=" + since}
-	scope, err := s.decide(r, p, access.Read, access.Resource{Kind: access.PlaceFiles, Place: place, Level: built}, e)
+	e := access.Entry{Action: "read", Release: id, Place: string(place), File: below(level) + "changes." + format + "?since=" + since}
+	scope, err := s.decide(r, p, access.Read, access.Resource{Kind: access.PlaceFiles, Place: place, Level: level}, e)
 	if err != nil {
-		return err
+		return s.atLevel(r, p, place, err)
 	}
 	if since == "" {
 		return fmt.Errorf("name the release that you have: changes.%s?since=ID: %w", format, dose.ErrInvalid)
@@ -58,7 +63,8 @@ func (s *server) changes(w http.ResponseWriter, r *http.Request, p access.Princi
 	}
 	defer leave()
 	allow(w, 3*buildTime, 0) // three things may have to be made
-	rel, is, err := s.step(r.Context(), since, id, place, format, ends)
+	step := release.Step{From: since, To: id, Place: place}
+	rel, is, err := s.step(r.Context(), step, level, format, ends)
 	if err != nil {
 		return err
 	}
@@ -83,15 +89,22 @@ func (s *server) events(p access.Principal, id string, place dose.Place) (releas
 }
 
 // step makes what is missing of the changes, and says where they are.
-func (s *server) step(ctx context.Context, since, id string, place dose.Place, format string, ends [2]release.File) (rel string, is made, err error) {
+func (s *server) step(ctx context.Context, step release.Step, level dose.Level, format string, ends [2]release.File) (rel string, is made, err error) {
 	if s.Changes == nil {
 		return "", made{}, fmt.Errorf("this server makes no changes; download the files: %w", dose.ErrNotFound)
 	}
+	since, id := step.From, step.To
 	pair := order{rel: path.Join(id, "pair-"+since+".parquet"), source: both(since, id),
 		build: func(ctx context.Context, dst string) (int64, error) { return s.Changes.Pair(ctx, since, id, dst) }}
-	o := order{rel: path.Join(id, string(place), "changes-"+since+".parquet"), source: both(ends[0].SHA256, ends[1].SHA256)}
+	step.Pair = filepath.Join(s.made.dir, filepath.FromSlash(pair.rel))
+	o := order{rel: path.Join(id, string(step.Place), below(level)+"changes-"+since+".parquet"), source: both(ends[0].SHA256, ends[1].SHA256)}
 	o.build = func(ctx context.Context, dst string) (int64, error) {
-		return s.Changes.Changes(ctx, since, id, place, filepath.Join(s.made.dir, filepath.FromSlash(pair.rel)), dst)
+		if level != built {
+			if step.Limited, err = s.limitedEnds(ctx, step); err != nil {
+				return 0, err
+			}
+		}
+		return s.Changes.Changes(ctx, step, dst)
 	}
 	if _, whole, err := s.made.look(o); err != nil {
 		return "", made{}, err
@@ -109,6 +122,22 @@ func (s *server) step(ctx context.Context, since, id string, place dose.Place, f
 	return o.rel, is, err
 }
 
+// limitedEnds makes a place's limited dose_event of both releases where they
+// are missing.
+func (s *server) limitedEnds(ctx context.Context, step release.Step) (paths [2]string, err error) {
+	for i, id := range []string{step.From, step.To} {
+		m, err := s.Releases.PlaceManifest(id, step.Place)
+		if err == nil {
+			_, err = s.tableAt(ctx, m, "dose_event", dose.Limited)
+		}
+		if err != nil {
+			return paths, err
+		}
+		paths[i] = s.placeOf(m, "dose_event", dose.Limited)
+	}
+	return paths, nil
+}
+
 // both is one name for two.
 func both(a, b string) string {
 	sum := sha256.Sum256([]byte(a + "\n" + b))
@@ -122,7 +151,7 @@ func (s *server) sendChanges(w http.ResponseWriter, r *http.Request, p access.Pr
 	}
 	defer body.Close()
 	name, _, _ := strings.Cut(e.File, "?")
-	_, format, _ := strings.Cut(name, ".")
+	_, format, _ := strings.Cut(path.Base(name), ".")
 	h := w.Header()
 	h.Set("Content-Type", mediaTypes[format])
 	h.Set("Content-Disposition", `attachment; filename="`+fileName(access.Entry{Place: e.Place, Release: e.Release, File: name})+`"`)

@@ -2,8 +2,10 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -46,8 +48,19 @@ func (s *server) atLevel(r *http.Request, p access.Principal, place dose.Place, 
 	return err
 }
 
-// limitedFile sends a file of a place's limited data set.
+// below is the folder of a level's files, below the place's.
+func below(level dose.Level) string {
+	if level == built {
+		return ""
+	}
+	return level.String() + "/"
+}
+
+// limitedFile sends a file of a place's limited data set, or what proves it.
 func (s *server) limitedFile(w http.ResponseWriter, r *http.Request, p access.Principal) error {
+	if format, ok := strings.CutPrefix(r.PathValue("file"), "changes."); ok && slices.Contains(changeFormats, format) {
+		return s.changesAt(w, r, p, dose.Limited)
+	}
 	place, err := dose.ParsePlace(r.PathValue("fips"))
 	if err != nil {
 		return err
@@ -57,11 +70,16 @@ func (s *server) limitedFile(w http.ResponseWriter, r *http.Request, p access.Pr
 	if err != nil {
 		return s.atLevel(r, p, place, err)
 	}
-	if _, _, ok := s.tableFile(r.PathValue("file")); !ok {
+	name := r.PathValue("file")
+	if _, _, ok := s.tableFile(name); !ok && proofs[name] == "" {
 		return errNoTable
 	}
 	if err := s.released(p, e.Release); err != nil {
 		return err
+	}
+	if proofs[name] != "" {
+		e.Grant = scope.Grant
+		return s.limitedProof(w, r, p, e)
 	}
 	m, err := s.Releases.PlaceManifest(e.Release, place)
 	if err != nil {
@@ -69,6 +87,26 @@ func (s *server) limitedFile(w http.ResponseWriter, r *http.Request, p access.Pr
 	}
 	e.Grant = scope.Grant
 	return s.sendLevel(w, r, p, m, e, dose.Limited)
+}
+
+// limitedProof sends the signed manifest of a place's limited data set, or
+// what goes with it (ADR 0020).
+func (s *server) limitedProof(w http.ResponseWriter, r *http.Request, p access.Principal, e access.Entry) error {
+	if _, err := s.Releases.LimitedManifest(e.Release, dose.Place(e.Place)); errors.Is(err, dose.ErrNotFound) {
+		return fmt.Errorf("release %s was built before limited data sets were signed; a newer one has them: %w", e.Release, dose.ErrNotFound)
+	} else if err != nil {
+		return err
+	}
+	name := path.Base(e.File)
+	file, err := s.Releases.Path(e.Release, dose.Limited.String(), e.Place, name)
+	if err != nil {
+		return err
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("read %s of release %s: %v", e.File, e.Release, err) // its manifest is there
+	}
+	return s.sendBytes(w, r, p, e, proofs[name], text)
 }
 
 // deidentifiedFile sends a file of the state's de-identified records, to all
@@ -160,12 +198,35 @@ func (s *server) tableAt(ctx context.Context, m *release.Manifest, table string,
 			if level == dose.Deidentified {
 				return release.Deidentify(ctx, s.Maker, root, table, dst)
 			}
-			rows, err := s.Limit(ctx, filepath.Join(root, filepath.FromSlash(sources[0].Path)), dst)
-			if err == nil && rows != sources[0].Rows {
-				err = fmt.Errorf("%d rows, the manifest has %d", rows, sources[0].Rows)
-			}
-			return rows, err
+			return s.limitOne(ctx, m, sources[0], dst)
 		}})
+}
+
+// limitOne makes a table's limited form, which must be the one that was signed
+// when the release was built.
+func (s *server) limitOne(ctx context.Context, m *release.Manifest, src release.File, dst string) (int64, error) {
+	rows, err := s.Limit(ctx, filepath.Join(s.Releases.Dir, m.ID, filepath.FromSlash(src.Path)), dst)
+	if err != nil {
+		return 0, err
+	}
+	if rows != src.Rows {
+		return 0, fmt.Errorf("%d rows, the manifest has %d", rows, src.Rows)
+	}
+	signed, err := s.Releases.LimitedManifest(m.ID, dose.Place(m.Place))
+	if errors.Is(err, dose.ErrNotFound) { // of before schema 6
+		return rows, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	is, err := measure(dst)
+	if err != nil {
+		return 0, err
+	}
+	if f, ok := signed.File(signed.Folder() + path.Base(src.Path)); !ok || f.SHA256 != is.SHA256 || f.Rows != rows {
+		return 0, fmt.Errorf("%s is not as it was signed; run 'dosebook verify'", dose.Limited.String()+"/"+path.Base(src.Path))
+	}
+	return rows, nil
 }
 
 // makeDatabase makes the DuckDB file of a place, or of the de-identified

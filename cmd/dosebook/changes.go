@@ -5,7 +5,6 @@ import (
 	"errors"
 	"path/filepath"
 
-	"github.com/dosebook/dosebook/dose"
 	"github.com/dosebook/dosebook/load/duckdb"
 	"github.com/dosebook/dosebook/release"
 	"github.com/dosebook/dosebook/serve"
@@ -28,9 +27,9 @@ func (c changesMaker) Pair(ctx context.Context, since, id, dst string) (rows int
 	return rows, err
 }
 
-func (c changesMaker) Changes(ctx context.Context, since, id string, place dose.Place, pair, dst string) (rows int64, err error) {
-	err = c.engine(ctx, since, id, dst, filepath.Dir(pair), func(r *duckdb.Reader) error {
-		rows, err = c.store.Changes(ctx, r, since, id, place, pair, filepath.Dir(dst), dst)
+func (c changesMaker) Changes(ctx context.Context, step release.Step, dst string) (rows int64, err error) {
+	err = c.engine(ctx, step.From, step.To, dst, filepath.Dir(step.Pair), func(r *duckdb.Reader) error {
+		rows, err = c.store.Changes(ctx, r, step, filepath.Dir(dst), dst)
 		return err
 	})
 	return rows, err

@@ -21,7 +21,7 @@ with cause as (
   left join read_parquet({pair}) p on p.registry = r.registry and p.vax_event_id = r.vax_event_id
   left join read_parquet({why}) d on d.registry = r.registry and d.vax_event_id = r.vax_event_id
 )
-select 0 as side, a_row as row, change, cause, columns from cause where change <> 'added'
+select 0 as side, a_row as row, change, cause, columns, b_row as other from cause where change <> 'added'
 union all
-select 1, b_row, change, cause, columns from cause where change <> 'removed'
+select 1, b_row, change, cause, columns, a_row from cause where change <> 'removed'
 order by 1, 2
