@@ -270,18 +270,26 @@ type news struct {
 	files    map[string]release.File
 }
 
-func (n *news) address(place dose.Place, name string) string {
-	return address(n.manifest.ID, place, name)
+// address is where a file of the place is, at the level of this copy.
+func (p *puller) address(id, name string) string {
+	if p.Level == dose.Limited {
+		name = dose.Limited.String() + "/" + name
+	}
+	return "/api/v1/releases/" + id + "/counties/" + string(p.Place) + "/" + name
 }
 
-func address(id string, place dose.Place, name string) string {
-	return "/api/v1/releases/" + id + "/counties/" + string(place) + "/" + name
+// level is how a manifest says this copy's level: nothing for identified.
+func (o Options) level() string {
+	if o.Level == dose.Limited {
+		return dose.Limited.String()
+	}
+	return ""
 }
 
 // newest asks for the manifest of the newest release and holds it against the
 // keys before anything in it is believed.
 func (p *puller) newest(ctx context.Context, keys release.PublicKeys) (*news, error) {
-	text, err := p.small(ctx, address("latest", p.Place, "manifest.json"))
+	text, err := p.small(ctx, p.address("latest", "manifest.json"))
 	if err != nil {
 		return nil, err
 	}
@@ -290,18 +298,18 @@ func (p *puller) newest(ctx context.Context, keys release.PublicKeys) (*news, er
 		return nil, fmt.Errorf("the server's manifest can't be read: %w", dose.ErrUpstream)
 	}
 	for _, name := range []string{"manifest.json.sig", "SHA256SUMS"} {
-		if n.proof[name], err = p.small(ctx, n.address(p.Place, name)); err != nil {
+		if n.proof[name], err = p.small(ctx, p.address(n.manifest.ID, name)); err != nil {
 			return nil, err
 		}
 	}
 	if !keys.Verify(text, n.proof["manifest.json.sig"]) {
 		return nil, fmt.Errorf("release %s is not signed by a key that is known here; if the state has a new key, get release.pub from the data steward and give --key: %w", n.manifest.ID, dose.ErrUpstream)
 	}
-	if n.manifest.Place != string(p.Place) {
-		return nil, fmt.Errorf("the server sent the manifest of %q, not of %s: %w", n.manifest.Place, p.Place, dose.ErrUpstream)
+	if n.manifest.Place != string(p.Place) || n.manifest.Level != p.level() {
+		return nil, fmt.Errorf("the server sent the manifest of %q, not of %s: %w", n.manifest.Folder(), p.Place, dose.ErrUpstream)
 	}
 	for _, f := range n.manifest.Files {
-		n.files[strings.TrimSuffix(strings.TrimPrefix(f.Path, "counties/"+string(p.Place)+"/"), ".parquet")] = f
+		n.files[strings.TrimSuffix(strings.TrimPrefix(f.Path, n.manifest.Folder()), ".parquet")] = f
 	}
 	for _, t := range tables {
 		if n.files[t].SHA256 == "" || len(n.files) != len(tables) {
@@ -314,7 +322,7 @@ func (p *puller) newest(ctx context.Context, keys release.PublicKeys) (*news, er
 // changes brings what leads from the release here to the newest. Their hash is
 // the server's word alone: what counts is what they make.
 func (p *puller) changes(ctx context.Context, n *news, since, dst string) error {
-	from := n.address(p.Place, "changes.parquet") + "?since=" + url.QueryEscape(since)
+	from := p.address(n.manifest.ID, "changes.parquet") + "?since=" + url.QueryEscape(since)
 	var want release.File
 	err := p.try(ctx, func() error {
 		resp, err := p.do(ctx, http.MethodHead, from, nil, http.StatusOK)

@@ -44,6 +44,7 @@ func lock(dir string) (unlock func() error, err error) {
 type state struct {
 	URL      string `json:"url"`
 	Place    string `json:"place"`
+	Level    string `json:"level,omitempty"` // empty: identified
 	Current  string `json:"current"`
 	Releases []kept `json:"releases"` // newest pull first
 }
@@ -76,10 +77,13 @@ func (s *state) write(dir string) error {
 	return durable.WriteFile(filepath.Join(dir, "state.json"), append(text, '\n'))
 }
 
-// fits refuses to mix two places, or two servers, in one folder.
+// fits refuses to mix two places, levels or servers in one folder.
 func (s *state) fits(o Options) error {
 	if s.Place != "" && s.Place != string(o.Place) {
 		return fmt.Errorf("this folder holds %s; give %s a folder of its own: %w", s.Place, o.Place, dose.ErrInvalid)
+	}
+	if s.Place != "" && s.Level != o.level() {
+		return fmt.Errorf("this folder holds data of another level; give %s data a folder of its own: %w", o.Level, dose.ErrInvalid)
 	}
 	if s.URL != "" && s.URL != o.URL.String() {
 		return fmt.Errorf("this folder holds what %s sent; use another folder, or remove state.json and keys.pem: %w", s.URL, dose.ErrInvalid)

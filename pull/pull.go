@@ -36,11 +36,12 @@ import (
 // statements.
 type CatalogFunc func(ctx context.Context, path string, statements []string) error
 
-// Options of a pull. URL, Token, Place, Dir and Catalog must be set.
+// Options of a pull. URL, Token, Place, Level, Dir and Catalog must be set.
 type Options struct {
 	URL     *url.URL
 	Token   string
 	Place   dose.Place
+	Level   dose.Level // Identified or Limited: a place has no other records
 	Dir     string
 	Catalog CatalogFunc
 	Key     []byte // public keys from elsewhere; empty: those of the first pull
@@ -92,6 +93,9 @@ func Run(ctx context.Context, o Options) (_ *Result, err error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Level != dose.Identified && o.Level != dose.Limited {
+		return nil, fmt.Errorf("records of level %s are of the whole state, and are downloaded; a copy is identified or limited: %w", o.Level, dose.ErrInvalid)
+	}
 	if o.Dir, err = filepath.Abs(o.Dir); err != nil {
 		return nil, err
 	}
@@ -140,7 +144,7 @@ func (p *puller) run(ctx context.Context) error {
 		}
 	}
 	gone := p.state.take(id, n.manifest.LedgerSeq, p.Now(), p.Keep)
-	p.state.URL, p.state.Place = p.URL.String(), string(p.Place)
+	p.state.URL, p.state.Place, p.state.Level = p.URL.String(), string(p.Place), p.level()
 	if err := p.catalog(ctx); err != nil {
 		return err
 	}
@@ -153,7 +157,7 @@ func (p *puller) run(ctx context.Context) error {
 // whole says whether a release is here, as it was signed.
 func (p *puller) whole(id string, keys release.PublicKeys) bool {
 	proof, err := release.VerifyDir(p.folder(id), keys)
-	return err == nil && len(proof.Bad) == 0 && proof.ID == id && proof.Place == string(p.Place)
+	return err == nil && len(proof.Bad) == 0 && proof.ID == id && proof.Place == string(p.Place) && proof.Level == p.level()
 }
 
 // partialChanges is where changes stand until what they make is proven.
@@ -210,7 +214,7 @@ func (p *puller) table(ctx context.Context, n *news, t, dir string) error {
 			} // another file system: download it
 		}
 	}
-	return p.download(ctx, n.address(p.Place, name), want, path)
+	return p.download(ctx, p.address(n.manifest.ID, name), want, path)
 }
 
 // is says whether the file at path is the one wanted.

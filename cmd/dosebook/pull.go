@@ -18,10 +18,10 @@ import (
 const tokenEnv = "DOSEBOOK_TOKEN"
 
 func pullCommand(e *env) *cobra.Command {
-	var county, into, tokenFile, keyFile string
+	var county, into, level, tokenFile, keyFile string
 	var keep int
 	c := &cobra.Command{
-		Use:   "pull URL --county FIPS --into DIR",
+		Use:   "pull URL --county FIPS --into DIR [--level limited]",
 		Short: "Keep a verified copy of a county's files, with a DuckDB file beside it",
 		Long: `Bring DIR up to the newest release: the first time everything, then the changes
 only. Nothing there is replaced before the new release is proven: the manifest
@@ -33,6 +33,9 @@ keeps the server's public key and says which it is; give --key release.pub,
 from the data steward, to be sure of it. docs/PULL.md has recipes for DuckDB, R,
 Python and Excel.
 
+--level limited takes the county's limited data set (no names, streets, phones or
+ids), for a grant of that level; it is signed and proven alike.
+
 DIR/dosebook.duckdb has the views dose_event, dose, recipient, release and
 changes, and dose_event_as_of('ID') and the like for each release that is kept.
 It can be open while the next pull runs.`,
@@ -41,7 +44,7 @@ It can be open while the next pull runs.`,
   duckdb -readonly alameda/dosebook.duckdb "select cause, count(*) from changes group by all"`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o, err := pullOptions(args[0], county, into, tokenFile, keyFile)
+			o, err := pullOptions(args[0], county, into, level, tokenFile, keyFile)
 			if err != nil {
 				return err
 			}
@@ -51,6 +54,7 @@ It can be open while the next pull runs.`,
 	}
 	c.Flags().StringVar(&county, "county", "", "the county (FIPS), or berkeley, long-beach, pasadena, OOS, UNK")
 	c.Flags().StringVar(&into, "into", "", "the folder of the copy")
+	c.Flags().StringVar(&level, "level", dose.Identified.String(), "identified, or limited: the limited data set, for a grant of that level")
 	c.Flags().StringVar(&tokenFile, "token-file", "", "read the token from `FILE` (default: $DOSEBOOK_TOKEN)")
 	c.Flags().StringVar(&keyFile, "key", "", "`FILE` with the public key that releases are signed with (default: the one of the first pull)")
 	c.Flags().IntVar(&keep, "keep", 14, "how many releases stay, for as_of; at least 2")
@@ -59,13 +63,16 @@ It can be open while the next pull runs.`,
 	return c
 }
 
-func pullOptions(address, county, into, tokenFile, keyFile string) (o pull.Options, err error) {
+func pullOptions(address, county, into, level, tokenFile, keyFile string) (o pull.Options, err error) {
 	o = pull.Options{Dir: into, Token: os.Getenv(tokenEnv), Catalog: duckdb.Catalog}
 	if o.URL, err = url.Parse(strings.TrimSuffix(address, "/")); err != nil {
 		return o, fmt.Errorf("the address can't be read: %w", dose.ErrInvalid)
 	}
 	if o.Place, err = dose.ParsePlace(county); err != nil {
 		return o, fmt.Errorf("--county %s: %w", county, err)
+	}
+	if o.Level, err = dose.ParseLevel(level); err != nil {
+		return o, fmt.Errorf("--level: %w", err)
 	}
 	if tokenFile != "" {
 		text, err := os.ReadFile(tokenFile)
