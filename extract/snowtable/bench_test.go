@@ -1,3 +1,5 @@
+//go:build !nosnowflake
+
 package snowtable
 
 import (
