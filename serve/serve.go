@@ -49,6 +49,7 @@ type server struct {
 	extracts   *extractor
 	limit      *limiter
 	pace       *pacer
+	views      *views
 	dictionary []byte
 }
 
@@ -82,6 +83,7 @@ func New(c Config) http.Handler {
 			all: c.Queue, one: max(1, c.Queue/4), jobs: make(map[string]*job)},
 		limit:      &limiter{most: c.Downloads, now: make(map[string]int)},
 		pace:       newPacer(c.Limits, c.Now),
+		views:      newViews(),
 		dictionary: []byte(dose.DataDictionary()),
 	}
 	return s.guard(s.routes())

@@ -1,0 +1,99 @@
+// Package dashboards makes the pages for people: HTML and SVG from the figures
+// it is given.
+//
+// It promises that every number stands in the HTML, without a script and
+// without a request to anywhere, and that a page is the same for the same
+// figures. It never reads a release, never decides who may see what, and never
+// counts.
+package dashboards
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+)
+
+//go:embed page/*.html style.css map/counties.tsv
+var files embed.FS
+
+// Pages are the parsed templates.
+type Pages struct {
+	byName map[string]*template.Template
+	style  template.CSS
+	policy string
+}
+
+// names are the pages there are.
+var names = []string{"county", "rows", "overview", "releases", "release", "quality", "access", "problem"}
+
+// New parses the pages.
+func New() (*Pages, error) {
+	css, err := files.ReadFile("style.css")
+	if err != nil {
+		return nil, err
+	}
+	shapes, err := readMap()
+	if err != nil {
+		return nil, err
+	}
+	layout, err := template.New("layout.html").Funcs(functions(shapes)).ParseFS(files, "page/layout.html")
+	if err != nil {
+		return nil, fmt.Errorf("dashboards: %w", err)
+	}
+	p := &Pages{byName: map[string]*template.Template{}, style: template.CSS(css)}
+	sum := sha256.Sum256(css)
+	p.policy = "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
+		"'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+	for _, name := range names {
+		t, err := layout.Clone()
+		if err == nil {
+			t, err = t.ParseFS(files, "page/"+name+".html")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("dashboards: %w", err)
+		}
+		p.byName[name] = t
+	}
+	return p, nil
+}
+
+// Policy is the content security policy that the pages need: their own style
+// and nothing else.
+func (p *Pages) Policy() string { return p.policy }
+
+// Write writes the page whole, or nothing and an error.
+func (p *Pages) Write(w io.Writer, name string, page Page) error {
+	t, ok := p.byName[name]
+	if !ok {
+		return fmt.Errorf("dashboards: there is no page %s", name)
+	}
+	page.Style = p.style
+	var b bytes.Buffer
+	if err := t.Execute(&b, page); err != nil {
+		return fmt.Errorf("dashboards: %w", err)
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// shape is one county on the map.
+type shape struct{ FIPS, Path string }
+
+func readMap() (out []shape, err error) {
+	text, err := files.ReadFile("map/counties.tsv")
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(string(text)) {
+		fips, path, ok := strings.Cut(strings.TrimSpace(line), "\t")
+		if ok && !strings.HasPrefix(fips, "#") {
+			out = append(out, shape{fips, path})
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,281 @@
+package dashboards
+
+import "html/template"
+
+// Page is what all pages have.
+type Page struct {
+	Title   string
+	At      string // the entry of the navigation that it belongs to
+	User    string
+	Release string // as of; empty where a page is about none
+	Lead    string // one sentence below the title
+	Body    any    // County, Rows, Overview, Releases, Release, Quality, Access, Problem
+
+	Style template.CSS // set by Write
+}
+
+// Tabs are the entries of the navigation.
+func (Page) Tabs() []Pair {
+	return []Pair{{"Overview", "/overview"}, {"Releases", "/releases"}, {"Quality", "/quality"}, {"Access", "/access"}}
+}
+
+// Figure is one number with what it says and where its rows are.
+type Figure struct {
+	Label string
+	Value int64
+	Share string // such as "71.2 % of 1,671,329"; empty without a denominator
+	Rows  string // address of its rows, if the reader may see them
+}
+
+// Note stands under each figure or table: what it is, its file, its address.
+type Note struct {
+	Release string
+	Says    string // the definition
+	CSV     string
+	Anchor  string
+}
+
+// Cell is a number of a table, with the address of its rows.
+type Cell struct {
+	Value int64
+	Rows  string
+}
+
+// County is the page of one place.
+type County struct {
+	Place    string
+	Name     string
+	Through  string // last day of doses
+	People   int64  // population, 0 where none is known
+	Figures  []Figure
+	Makers   []string // of the columns of Months and Weeks
+	Weeks    Series
+	Months   []Month
+	MonthsOf Note
+	Groups   []Groups
+	GroupsOf Note
+	Away     Exchange // residents whose dose was given elsewhere
+	Here     Exchange // people of elsewhere whose dose was given here
+	WhereOf  Note
+	Complete []Share
+	FullOf   Note
+	Changes  Changes
+	ChangeOf Note
+	Files    []File
+	Lines    []Line
+}
+
+// Series are stacked values over time, by name.
+type Series struct {
+	Label  string // what the chart shows, in words
+	Names  []string
+	Days   []string // first day of each step
+	Values [][]int64
+}
+
+// Month is a row of the doses by month.
+type Month struct {
+	Month  string
+	Total  Cell
+	Makers []Cell
+	People int64 // with their first dose
+	Full   int64
+}
+
+// Groups is coverage by one category.
+type Groups struct {
+	Name string
+	Rows []Group
+}
+
+// Group is one group of people. Per is per 10,000 of People, -1 without a
+// denominator.
+type Group struct {
+	Name    string
+	People  int64 // population; 0: none is known
+	Doses   Cell
+	One     Cell
+	Full    int64
+	OnePer  int64
+	FullPer int64
+	OneCap  int64
+	FullCap int64
+	Capped  bool
+}
+
+// Exchange is doses between this place and others.
+type Exchange struct {
+	Total int64
+	Of    int64
+	Rows  []Share
+}
+
+// Share is a count, of a whole.
+type Share struct {
+	Name  string
+	Count int64
+	Of    int64
+}
+
+// Changes are the days of the place whose figures differ from the release
+// before.
+type Changes struct {
+	Before      string // empty: there is none
+	Then, Now   int64
+	Days, Later int // days that differ; of them after the last day known then
+	Rows        []Change
+	File        string
+}
+
+// Change is one day's doses then and now.
+type Change struct {
+	Day       string
+	Then, Now int64
+	Rows      string
+}
+
+// File is one file to download.
+type File struct {
+	Table, Format, Path string
+	Rows, Bytes         int64  // Bytes 0: not made yet
+	SHA256              string // empty: not made yet
+}
+
+// Line is a way to get the files, to be copied.
+type Line struct{ Name, Text string }
+
+// Rows is the page of the rows behind a figure.
+type Rows struct {
+	Place, Name string
+	Asked       []Pair
+	Count       int64
+	Head        []string
+	First       [][]string
+	File        File
+	More        string // address of the same with all columns
+	Curl        string
+}
+
+// Pair is a name and what it is.
+type Pair struct{ Name, Value string }
+
+// Overview is the page of all places that the reader may see.
+type Overview struct {
+	State    bool // the reader sees the whole state
+	Figures  []Figure
+	Weeks    Series
+	WeeksOf  Note
+	Counties []Place
+	MapOf    Note
+	Feeds    []Feed
+	FeedsOf  Note
+	Changes  Changes
+	Held     []string // releases that wait for a decision
+}
+
+// Place is one row of the overview.
+type Place struct {
+	FIPS, Name, Page string
+	People           int64
+	Doses, One, Full int64
+	OnePer           int64 // per 10,000; -1 without a denominator
+	Change           int64 // doses more than in the release before
+}
+
+// Feed is how fresh a registry's data are.
+type Feed struct {
+	Registry, Newest           string
+	Days                       int64 // since, at the time of the page
+	Payloads, Records, Rejects int64
+	Counts                     bool // the reader may see the counts
+}
+
+// Releases is the list of releases.
+type Releases struct{ Rows []ReleaseRow }
+
+// ReleaseRow is one release.
+type ReleaseRow struct {
+	ID, Status, Built string
+	Latest            bool
+	Seq               int64
+	Holding           int // checks that did not pass
+}
+
+// Release is one release with what the gate said.
+type Release struct {
+	ReleaseRow
+	Against   string
+	Checks    []Check
+	Decisions []Decision
+	Files     []File
+	Changes   []Place // places whose doses differ from the release before
+	Before    string
+	Lines     []Line
+}
+
+// Check is one question of the gate.
+type Check struct {
+	Name, Says   string
+	Invariant    bool
+	Passed       bool
+	Value, Limit string
+}
+
+// Decision is a steward's word on a release.
+type Decision struct{ Status, By, At, Reason string }
+
+// Quality is the page of registries and senders.
+type Quality struct {
+	Registries []Sender
+	Senders    []Sender
+	More       int // senders left out, the smallest
+	Rejects    []Reject
+	Findings   []Finding
+	SenderOf   Note
+	RejectOf   Note
+	FindingOf  Note
+}
+
+// Sender is what one registry or sender sent.
+type Sender struct {
+	Registry, Name                  string
+	Events, Rejects, Timed, Within3 int64
+	Within7, Within30               int64
+	Race, ZIP, Phone, Lot, Unknown  int64 // events with them; Unknown: without a county
+	First, Last                     string
+}
+
+// Reject is a reason for refusals.
+type Reject struct {
+	Code, Field, Says, Remedy string
+	Count                     int64
+	Registries                string
+}
+
+// Finding is what only a set of records shows.
+type Finding struct{ Code, Severity, Says, Remedy string }
+
+// Access is what a user may see and who saw it.
+type Access struct {
+	User   string
+	Places []Pair
+	Tokens []Token
+	Seen   []Seen
+	SeenOf string
+	Lines  []Line
+}
+
+// Token is one token, without the secret.
+type Token struct{ Name, Ends, Used, Scope, State string }
+
+// Seen is one reading of one place.
+type Seen struct {
+	Day, User, Place, File string
+	Rows                   int64
+}
+
+// Problem is a page that can't be shown, and what to do.
+type Problem struct {
+	Status int
+	Says   string
+}

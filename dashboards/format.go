@@ -1,0 +1,71 @@
+package dashboards
+
+import (
+	"html/template"
+	"strconv"
+	"strings"
+)
+
+func functions(shapes []shape) template.FuncMap {
+	return template.FuncMap{
+		"number": Number, "percent": percent, "share": share, "bytes": size, "signed": signed, "stacked": stacked, "meter": meter,
+		"per": func(n, of int64) int64 { return n * 10_000 / max(of, 1) },
+		"map": func(p []Place) template.HTML { return mapOf(shapes, p) },
+		"sub": func(a, b int64) int64 { return a - b }, "short": short, "int": func(n int) int64 { return int64(n) },
+	}
+}
+
+// Number writes thousands with commas.
+func Number(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	start := 0
+	if n < 0 {
+		start = 1
+	}
+	for i := len(s) - 3; i > start; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return strings.Replace(s, "-", "−", 1)
+}
+
+func signed(n int64) string {
+	if n > 0 {
+		return "+" + Number(n)
+	}
+	return Number(n)
+}
+
+// percent writes a share of 10,000, to two places below one percent.
+func percent(per int64) string {
+	switch {
+	case per < 0:
+		return "–"
+	case per < 100 && per > 0:
+		return strconv.FormatFloat(float64(per)/100, 'f', 2, 64)
+	}
+	return strconv.FormatFloat(float64(per)/100, 'f', 1, 64)
+}
+
+// share is n of a whole in percent.
+func share(n, of int64) string {
+	if of == 0 {
+		return "–"
+	}
+	return strconv.FormatFloat(float64(n)*100/float64(of), 'f', 1, 64)
+}
+
+// size writes bytes as people say them.
+func size(n int64) string {
+	switch {
+	case n >= 1<<30:
+		return strconv.FormatFloat(float64(n)/(1<<30), 'f', 1, 64) + " GB"
+	case n >= 1<<20:
+		return strconv.FormatFloat(float64(n)/(1<<20), 'f', 1, 64) + " MB"
+	case n >= 1<<10:
+		return strconv.FormatInt(n>>10, 10) + " KB"
+	}
+	return strconv.FormatInt(n, 10) + " bytes"
+}
+
+// short is the beginning of a hash.
+func short(s string) string { return s[:min(len(s), 12)] }

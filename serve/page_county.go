@@ -1,0 +1,262 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/dosebook/dosebook/access"
+	"github.com/dosebook/dosebook/dashboards"
+	"github.com/dosebook/dosebook/dose"
+	"github.com/dosebook/dosebook/release"
+)
+
+// toCounty sends to the county's page in the newest approved release.
+func (s *server) toCounty(w http.ResponseWriter, r *http.Request, p access.Principal) error {
+	place, err := s.mayCount(r, p, r.PathValue("fips"), "")
+	if err != nil {
+		return err
+	}
+	m, err := s.asked(r, p)
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, countyAddress(m.ID, place), http.StatusSeeOther)
+	return nil
+}
+
+// mayCount asks the one decision about a place's counts.
+func (s *server) mayCount(r *http.Request, p access.Principal, fips, id string) (dose.Place, error) {
+	place, err := dose.ParsePlace(fips)
+	if err != nil {
+		return "", err
+	}
+	_, err = s.decide(r, p, access.Read, access.Resource{Kind: access.PlaceFiles, Place: place, Level: counts},
+		access.Entry{Action: "page", Release: id, Place: string(place)})
+	return place, err
+}
+
+// countyPage shows one place's figures and its files.
+func (s *server) countyPage(w http.ResponseWriter, r *http.Request, p access.Principal) error {
+	id := r.PathValue("release")
+	is := access.Resource{Kind: access.PlaceFiles, Level: counts}
+	place, err := s.mayCount(r, p, r.PathValue("fips"), id)
+	if err != nil {
+		return err
+	}
+	is.Place = place
+	m, err := s.asked(r, p)
+	if err != nil {
+		return err
+	}
+	if id != m.ID {
+		http.Redirect(w, r, countyAddress(m.ID, place), http.StatusSeeOther)
+		return nil
+	}
+	is.Level = built
+	body, err := s.countyBody(r.Context(), m, place, s.may(p, is))
+	if err != nil {
+		return err
+	}
+	scope, err := access.Decide(p, access.Read, access.Resource{Kind: access.PlaceFiles, Place: place, Level: counts}, s.Now())
+	if err != nil {
+		return err
+	}
+	return s.showPage(w, r, p, access.Entry{Action: "page", Release: m.ID, Place: string(place), Grant: scope.Grant}, "county",
+		dashboards.Page{Title: placeTitle(place), Release: m.ID, Body: *body,
+			Lead: "Residents, by the day their doses were given; doses through " + body.Through + ". A number that is a link leads to its rows."})
+}
+
+func placeTitle(place dose.Place) string {
+	if _, ok := dose.CountyByFIPS(string(place)); ok {
+		return place.Label() + " County"
+	}
+	return place.Label()
+}
+
+// countyBody is the page's data for those who see the place's files whole, or
+// its limited data set.
+func (s *server) countyBody(ctx context.Context, m *release.Manifest, place dose.Place, whole bool) (*dashboards.County, error) {
+	body, err := once(s.views, "county "+m.ID+" "+string(place), func() (*dashboards.County, error) { return s.countCounty(ctx, m, place) })
+	if err != nil {
+		return nil, err
+	}
+	own := *body
+	before, err := s.before(m)
+	if err != nil {
+		return nil, err
+	}
+	if before != nil {
+		key := "changes " + before.ID + " " + m.ID + " " + string(place)
+		if own.Changes, err = once(s.views, key, func() (dashboards.Changes, error) { return s.countChanges(ctx, before, m, place) }); err != nil {
+			return nil, err
+		}
+		if whole {
+			own.Changes.File = base + "/" + m.ID + "/counties/" + string(place) + "/changes.csv.gz?since=" + before.ID
+		}
+	}
+	own.Files, err = s.countyFiles(m.ID, place, whole)
+	own.Lines = countyLines(m.ID, place, whole)
+	return &own, err
+}
+
+// tableOf opens a table of the release, or of one place in it.
+func (s *server) tableOf(id string, name ...string) (*table, error) {
+	return openTable(s.Releases.Dir, path.Join(append([]string{id}, name...)...)+".parquet")
+}
+
+// countCounty counts what the page shows, in one pass over each file.
+func (s *server) countCounty(ctx context.Context, m *release.Manifest, place dose.Place) (*dashboards.County, error) {
+	c := &dashboards.County{Place: string(place), Name: place.Label(), Makers: makers[:]}
+	if county, ok := dose.CountyByFIPS(string(place)); ok {
+		c.People = int64(county.Population)
+	}
+	doses, err := s.tableOf(m.ID, "counties", string(place), "dose")
+	if err != nil {
+		return nil, err
+	}
+	defer doses.close()
+	other, err := otherCVX(ctx, doses)
+	if err != nil {
+		return nil, err
+	}
+	days, err := s.placeDays(ctx, m.ID, place, doses)
+	if err != nil {
+		return nil, err
+	}
+	q := release.Question{Release: m.ID, Place: place, Table: "dose", Residents: true}
+	fillDays(c, days, q, other)
+	for _, step := range []func() error{
+		func() error { return s.fillGroups(ctx, c, q) },
+		func() error { return fillWhere(ctx, c, doses, place) },
+		func() error { return s.fillComplete(ctx, c, m.ID, place) },
+	} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	countyNotes(c, m.ID)
+	return c, nil
+}
+
+// otherCVX lists the codes of the file's doses that no maker's column counts.
+func otherCVX(ctx context.Context, doses *table) (out []int, err error) {
+	counts, err := doses.cross(ctx, "cvx")
+	for code := range counts {
+		if n, ok := whole(code); ok && dose.Maker(n) == "" {
+			out = append(out, n)
+		}
+	}
+	slices.Sort(out)
+	return out, err
+}
+
+var said = []struct{ column, name string }{
+	{"recip_dob", "Date of birth"}, {"recip_sex", "Sex"}, {"recip_race_1", "Race"}, {"recip_ethnicity", "Ethnicity"},
+	{"recip_address_street", "Street"}, {"recip_address_zip", "ZIP code"}, {"recip_address_county", "County, as reported"},
+	{"recip_phone", "Phone"}, {"recip_email", "Email"}, {"cvx", "Vaccine (CVX)"}, {"ndc", "Package (NDC)"}, {"mvx", "Maker (MVX)"},
+	{"lot_number", "Lot"}, {"vax_admin_site", "Site on the body"}, {"vax_route", "Route"}, {"responsible_org", "Responsible organization"},
+}
+
+// unsaid are the values that say nothing, besides an empty cell.
+var unsaid = []string{"", "UNK", "U", "POL", "PHC1175", "ASKU", "Redacted"}
+
+// fillComplete counts what residents' records say.
+func (s *server) fillComplete(ctx context.Context, c *dashboards.County, id string, place dose.Place) (err error) {
+	events, err := s.tableOf(id, "counties", string(place), "dose_event")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, events.close()) }()
+	for _, f := range said {
+		if _, none := events.column(f.column); none != nil {
+			continue
+		}
+		counts, err := events.cross(ctx, "visible_because", f.column)
+		if err != nil {
+			return err
+		}
+		row := dashboards.Share{Name: f.name}
+		for key, n := range counts {
+			because, value, _ := strings.Cut(key, "\t")
+			if because == "administration" {
+				continue
+			}
+			row.Of += n
+			if !slices.Contains(unsaid, value) {
+				row.Count += n
+			}
+		}
+		c.Complete = append(c.Complete, row)
+	}
+	return nil
+}
+
+// fillWhere counts doses between the place and others.
+func fillWhere(ctx context.Context, c *dashboards.County, doses *table, place dose.Place) error {
+	counts, err := doses.cross(ctx, "visible_because", "admin_county", "county")
+	if err != nil {
+		return err
+	}
+	away, here := map[string]int64{}, map[string]int64{}
+	for key, n := range counts {
+		v := strings.Split(key, "\t")
+		if v[0] != "administration" {
+			c.Away.Of += n
+		}
+		if v[0] != "residence" {
+			c.Here.Of += n
+		}
+		switch v[0] {
+		case "residence":
+			away[elsewhere(v[1], place)] += n
+			c.Away.Total += n
+		case "administration":
+			here[elsewhere(v[2], place)] += n
+			c.Here.Total += n
+		}
+	}
+	c.Away.Rows, c.Here.Rows = largest(away, c.Away.Total), largest(here, c.Here.Total)
+	return nil
+}
+
+// elsewhere names the other county; of a city, its own county's rest.
+func elsewhere(code string, place dose.Place) string {
+	if code == "" {
+		return "not known"
+	}
+	name := dose.Place(code).Label()
+	if _, county := dose.CountyByFIPS(string(place)); !county && name != "" {
+		if _, within := dose.CityLHJ(code, strings.ReplaceAll(string(place), "-", " ")); within {
+			return name + ", outside the city"
+		}
+	}
+	if name == "" {
+		return code
+	}
+	return name
+}
+
+// largest are the ten largest counts, and the rest as one.
+func largest(counts map[string]int64, of int64) (out []dashboards.Share) {
+	for name, n := range counts {
+		out = append(out, dashboards.Share{Name: name, Count: n, Of: of})
+	}
+	slices.SortFunc(out, func(a, b dashboards.Share) int {
+		if a.Count != b.Count {
+			return int(b.Count - a.Count)
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	if len(out) > 11 {
+		rest := dashboards.Share{Name: "all others", Of: of}
+		for _, s := range out[10:] {
+			rest.Count += s.Count
+		}
+		out = append(out[:10], rest)
+	}
+	return out
+}

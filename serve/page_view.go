@@ -1,0 +1,217 @@
+package serve
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/dosebook/dosebook/access"
+	"github.com/dosebook/dosebook/dashboards"
+	"github.com/dosebook/dosebook/dose"
+	"github.com/dosebook/dosebook/release"
+)
+
+// views are the pages for people, and the figures that were counted for them.
+type views struct {
+	parsed func() (*dashboards.Pages, error)
+	mu     sync.Mutex
+	kept   map[string]any // by release and place: a release never changes
+	order  []string
+}
+
+func newViews() *views {
+	return &views{parsed: sync.OnceValues(dashboards.New), kept: map[string]any{}}
+}
+
+// keepMost bounds the figures that are kept: all places of a few releases.
+const keepMost = 400
+
+// once counts what key names, and keeps it.
+func once[T any](v *views, key string, count func() (T, error)) (T, error) {
+	v.mu.Lock()
+	old, ok := v.kept[key].(T)
+	v.mu.Unlock()
+	if ok {
+		return old, nil
+	}
+	is, err := count()
+	if err != nil {
+		return is, err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if _, ok := v.kept[key]; !ok {
+		if v.order = append(v.order, key); len(v.order) > keepMost {
+			delete(v.kept, v.order[0])
+			v.order = v.order[1:]
+		}
+	}
+	v.kept[key] = is
+	return is, nil
+}
+
+// pageRoutes are the pages for people.
+func (s *server) pageRoutes(mux *http.ServeMux) {
+	for pattern, h := range map[string]signedHandler{
+		"GET /overview":                                  s.overviewPage,
+		"GET /counties/{fips}":                           s.toCounty,
+		"GET /quality":                                   s.qualityPage,
+		"GET /access":                                    s.accessPage,
+		"GET /releases":                                  s.releasesPage,
+		"GET /releases/{release}":                        s.releasePage,
+		"GET /releases/{release}/quality":                s.qualityPage,
+		"GET /releases/{release}/counties/{fips}":        s.countyPage,
+		"GET /releases/{release}/counties/{fips}/rows":   s.rowsPage,
+		"GET /releases/{release}/counties/{fips}/{file}": s.countyCSV,
+		"GET /releases/{release}/overview":               s.overviewPage,
+		"GET /releases/{release}/overview/{file}":        s.overviewCSV,
+		"GET /releases/{release}/quality/{file}":         s.qualityCSV,
+	} {
+		mux.Handle(pattern, s.signedIn(s.forPeople(h)))
+	}
+}
+
+// forPeople answers an error with a page.
+func (s *server) forPeople(h signedHandler) signedHandler {
+	return func(w http.ResponseWriter, r *http.Request, p access.Principal) error {
+		err := h(w, r, p)
+		rec, ok := w.(*recorder)
+		if err == nil || ok && rec.status != 0 || !strings.Contains(r.Header.Get("Accept"), "text/html") {
+			return err
+		}
+		if ok {
+			rec.err = err
+		}
+		is := newProblem(err)
+		var b bytes.Buffer
+		pages, none := s.views.parsed()
+		if none == nil {
+			none = pages.Write(&b, "problem", dashboards.Page{Title: is.Title, User: p.User, Body: dashboards.Problem{Status: is.Status, Says: is.Detail}})
+		}
+		if none != nil {
+			return err
+		}
+		if is.Status == http.StatusTooManyRequests {
+			w.Header().Set("Retry-After", "5")
+		}
+		s.pageHead(w, pages)
+		w.WriteHeader(is.Status)
+		_, _ = w.Write(b.Bytes()) // the client may have gone
+		return nil
+	}
+}
+
+func (s *server) pageHead(w http.ResponseWriter, pages *dashboards.Pages) {
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", pages.Policy())
+	h.Set("Cache-Control", "private, no-cache")
+	h.Set("Vary", "Authorization, Cookie")
+}
+
+// showPage notes the entry, waits until it is on the disk, and sends the page.
+func (s *server) showPage(w http.ResponseWriter, r *http.Request, p access.Principal, e access.Entry, name string, page dashboards.Page) error {
+	pages, err := s.views.parsed()
+	if err != nil {
+		return err
+	}
+	page.User = p.User
+	var b bytes.Buffer
+	if err := pages.Write(&b, name, page); err != nil {
+		return err
+	}
+	if err := s.note(r, p, e); err != nil {
+		return err
+	}
+	s.pageHead(w, pages)
+	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(b.Bytes()) // the client may have gone
+	}
+	return nil
+}
+
+// asked is the release that a page is asked of: by its id, or the newest
+// approved one. One that the reader may not see yet is refused.
+func (s *server) asked(r *http.Request, p access.Principal) (*release.Manifest, error) {
+	id, err := s.concrete(r.PathValue("release"))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.decide(r, p, access.List, access.Resource{Kind: access.Releases}, access.Entry{Action: "page", Release: id}); err != nil {
+		return nil, err
+	}
+	m, err := s.Releases.Manifest(id)
+	if err != nil {
+		return nil, err
+	}
+	return m, s.released(p, m.ID)
+}
+
+// before is the newest approved release of an older ledger position, or nil.
+func (s *server) before(m *release.Manifest) (*release.Manifest, error) {
+	ids, err := s.Releases.List()
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range slices.Backward(ids) {
+		old, err := s.Releases.Manifest(id)
+		if errors.Is(err, dose.ErrNotFound) || errors.Is(err, dose.ErrGone) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if old.LedgerSeq < m.LedgerSeq && old.Status == release.Ready {
+			return old, nil
+		}
+	}
+	return nil, nil
+}
+
+// may says whether p may read what res names, without a note: for what a page
+// shows besides.
+func (s *server) may(p access.Principal, res access.Resource) bool {
+	_, err := access.Decide(p, access.Read, res, s.Now())
+	return err == nil
+}
+
+// counts is the level of a place's own counts: its rows, which it may read,
+// are no less.
+const counts = dose.Limited
+
+func countyAddress(id string, place dose.Place) string {
+	return "/releases/" + id + "/counties/" + string(place)
+}
+
+// rowsAddress is the page of the rows that q asks for.
+func rowsAddress(q release.Question) string {
+	v := url.Values{}
+	set := func(name string, values ...string) {
+		for _, value := range values {
+			if value != "" {
+				v.Add(name, value)
+			}
+		}
+	}
+	set("table", q.Table)
+	set("from", q.From)
+	set("to", q.To)
+	set("age", q.AgeGroups...)
+	set("race", q.RaceEth...)
+	for _, n := range q.CVX {
+		set("cvx", strconv.Itoa(n))
+	}
+	for _, n := range q.HPI {
+		set("hpi", strconv.Itoa(n))
+	}
+	if q.Residents {
+		set("residents", "1")
+	}
+	return countyAddress(q.Release, q.Place) + "/rows?" + v.Encode()
+}
