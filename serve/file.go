@@ -162,7 +162,7 @@ func (s *server) send(w http.ResponseWriter, r *http.Request, p access.Principal
 	h.Set("ETag", `"`+f.SHA256+`"`)
 	h.Set("Repr-Digest", "sha-256=:"+base64.StdEncoding.EncodeToString(sum)+":")
 	h.Set("Cache-Control", "private, max-age=86400, immutable")
-	h.Set("Vary", "Authorization")
+	h.Set("Vary", "Authorization, Cookie")
 	allow(w, 0, f.Bytes)
 	http.ServeContent(w, r, "", time.Time{}, body)
 	return nil

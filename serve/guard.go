@@ -33,7 +33,7 @@ func open(h handler) http.Handler {
 // signedIn is a route for users. It loads the grants anew for each request.
 func (s *server) signedIn(h signedHandler) http.Handler {
 	return open(func(w http.ResponseWriter, r *http.Request) error {
-		p, err := s.Access.Authenticate(r.Context(), bearer(r))
+		p, err := s.principal(r)
 		if errors.Is(err, dose.ErrUnknownUser) {
 			if tooMuch := s.pace.take("from " + remote(r)); tooMuch != nil {
 				return tooMuch
@@ -89,6 +89,8 @@ func fail(w http.ResponseWriter, r *http.Request, err error) {
 func (s *server) guard(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := s.Now()
+		s.behind(r)
+		s.metrics.begin()
 		rec := &recorder{ResponseWriter: w}
 		defer func() {
 			v := recover()
@@ -102,12 +104,17 @@ func (s *server) guard(mux *http.ServeMux) http.Handler {
 					v = http.ErrAbortHandler
 				}
 			}
-			s.log(rec, r, s.Now().Sub(began).Milliseconds(), v != nil)
+			took := s.Now().Sub(began)
+			s.metrics.end(r.Pattern, rec.status, rec.bytes, took)
+			s.log(rec, r, took.Milliseconds(), v != nil)
 			if v != nil {
 				panic(http.ErrAbortHandler)
 			}
 		}()
 		harden(rec.Header())
+		if r.TLS != nil || s.signer != nil && s.signer.secure() {
+			rec.Header().Set("Strict-Transport-Security", "max-age=31536000")
+		}
 		if p := r.URL.Path; p == "" || path.Clean(p) != p {
 			fail(rec, r, fmt.Errorf("the address is not in its plain form: no '//', no '.' or '..', no '/' at the end: %w", dose.ErrInvalid))
 			return
@@ -216,8 +223,8 @@ func (l *limiter) enter(user string) (leave func(), err error) {
 	}, nil
 }
 
-// remote is the address of the peer, without its port. Headers that proxies
-// set are not believed.
+// remote is the address of the client, without its port: the peer's, unless
+// that is a trusted proxy.
 func remote(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {

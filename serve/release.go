@@ -26,7 +26,7 @@ func (s *server) decide(r *http.Request, p access.Principal, a access.Action, re
 	if err == nil {
 		return scope, nil
 	}
-	e.User, e.Token, e.Remote, e.Outcome = p.User, p.Token, remote(r), "denied"
+	e.User, e.Token, e.Session, e.Remote, e.Outcome = p.User, p.Token, p.Session, remote(r), "denied"
 	if noted := s.Access.Audit(r.Context(), clip(e)); noted != nil {
 		s.Log.Error("a refusal could not be noted", "err", noted.Error())
 	}
@@ -36,7 +36,7 @@ func (s *server) decide(r *http.Request, p access.Principal, a access.Action, re
 // note puts what is about to be sent into the audit. After an error nothing
 // may be sent.
 func (s *server) note(r *http.Request, p access.Principal, e access.Entry) error {
-	e.User, e.Token, e.Remote, e.Outcome = p.User, p.Token, remote(r), "allowed"
+	e.User, e.Token, e.Session, e.Remote, e.Outcome = p.User, p.Token, p.Session, remote(r), "allowed"
 	if r.Method == http.MethodHead {
 		e.Action = "head"
 	}

@@ -2,7 +2,7 @@ package serve
 
 import "net/http"
 
-// routes lists every route. All under /api/ need a bearer token; the id
+// routes lists every route. All under /api/ need a token or a session; the id
 // "latest" stands for the newest approved release and is answered with 303.
 // GET covers HEAD.
 func (s *server) routes() *http.ServeMux {
@@ -10,6 +10,12 @@ func (s *server) routes() *http.ServeMux {
 	mux.Handle("GET /{$}", open(s.home))
 	mux.Handle("GET /healthz", open(s.healthz))
 	mux.Handle("GET /readyz", open(s.readyz))
+	mux.Handle("GET /metrics", open(s.showMetrics))
+	mux.Handle("GET "+signInPath, open(s.beginSignIn))
+	mux.Handle("GET "+callback, open(s.endSignIn))
+	mux.Handle("GET "+firstPath+"{secret}", open(s.firstLink))
+	mux.Handle("POST /signout", s.signedIn(s.signOut))
+	mux.Handle("GET /api/v1/session", s.signedIn(s.showSession))
 	mux.Handle("GET /api/v1/dictionary", s.signedIn(s.columns))
 	mux.Handle("GET /api/v1/releases", s.signedIn(s.listReleases))
 	mux.Handle("GET /api/v1/releases/{id}", s.signedIn(s.showRelease))
@@ -29,6 +35,5 @@ func (s *server) routes() *http.ServeMux {
 	for _, format := range changeFormats {
 		mux.Handle("GET /api/v1/releases/{id}/counties/{fips}/changes."+format, s.signedIn(s.changes))
 	}
-	s.pageRoutes(mux)
 	return mux
 }

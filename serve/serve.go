@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/dosebook/dosebook/access"
@@ -41,6 +42,8 @@ type Config struct {
 	Builds    int              // at once for all; default 2
 	Extract   ExtractFunc      // default: release.Extract
 	Queue     int              // extracts that wait or run; default 32, and a quarter of it for one user
+	SignIn    *SignIn          // nil: people do not sign in, there are tokens only
+	Proxies   []netip.Prefix   // whose X-Forwarded-For is believed
 }
 
 type server struct {
@@ -49,7 +52,8 @@ type server struct {
 	extracts   *extractor
 	limit      *limiter
 	pace       *pacer
-	views      *views
+	signer     *signer
+	metrics    *metrics
 	dictionary []byte
 }
 
@@ -83,7 +87,8 @@ func New(c Config) http.Handler {
 			all: c.Queue, one: max(1, c.Queue/4), jobs: make(map[string]*job)},
 		limit:      &limiter{most: c.Downloads, now: make(map[string]int)},
 		pace:       newPacer(c.Limits, c.Now),
-		views:      newViews(),
+		signer:     newSigner(c.SignIn, c.Now),
+		metrics:    &metrics{of: make(map[series]*counted)},
 		dictionary: []byte(dose.DataDictionary()),
 	}
 	return s.guard(s.routes())

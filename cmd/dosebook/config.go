@@ -46,6 +46,10 @@ type config struct {
 	Feeds  []feedConfig                       `yaml:"feeds,omitempty"`                          // docs/FEEDS.md
 	Notify notifyConfig                       `yaml:"notify,omitempty"`                         // who is told of late, held and failing feeds
 
+	SignIn  *signInConfig `yaml:"sign_in,omitempty"` // docs/ACCESS.md
+	TLS     tlsConfig     `yaml:"tls,omitempty"`
+	Proxies []string      `yaml:"proxies,omitempty"` // addresses whose X-Forwarded-For is believed
+
 	levels map[string]dose.Levels // of Checks
 }
 
@@ -84,7 +88,7 @@ func (e *env) readConfig(_ *cobra.Command) error {
 			return fmt.Errorf("configuration %s: %w: %w", e.configFile, err, dose.ErrInvalid)
 		}
 	}
-	if err := errors.Join(e.config.check(), e.config.settle(), e.config.Quality.Check(), e.checkFeeds()); err != nil {
+	if err := errors.Join(e.config.check(), e.config.settle(), e.config.Quality.Check(), e.checkFeeds(), e.config.checkWeb()); err != nil {
 		return fmt.Errorf("configuration %s: %w", e.configFile, err)
 	}
 	for _, d := range []string{e.data, os.Getenv("DOSEBOOK_DATA"), e.config.Data, "dosebook-data"} {

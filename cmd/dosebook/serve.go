@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -92,12 +93,23 @@ func (e *env) serve(ctx context.Context, b *book, listen string, ready func(addr
 	telling, stop := context.WithCancel(ctx)
 	defer stop()
 	go e.tellStewards(telling, b.access, log)
+	people, err := e.signIn(ctx, b)
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
 	h := serve.New(serve.Config{
 		Releases: b.store, Access: b.access, Made: filepath.Join(b.dir, "made"), Convert: release.Convert, Maker: duckdb.Files{}, Changes: changesMaker{b.store}, Keys: b.keys(),
-		Log: log, Now: e.now,
+		Log: log, Now: e.now, SignIn: people, Proxies: e.config.proxies(),
 	})
+	scheme := "http"
+	if e.config.TLS.Cert != "" {
+		scheme = "https"
+		if l, err = serve.TLS(l, e.config.TLS.Cert, e.config.TLS.Key); err != nil {
+			return err
+		}
+	}
 	if ready == nil {
-		e.note("listening on http://%s", l.Addr())
+		e.note("listening on %s://%s", scheme, l.Addr())
 	} else {
 		ready(l.Addr().String())
 	}
