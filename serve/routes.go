@@ -35,5 +35,6 @@ func (s *server) routes() *http.ServeMux {
 	for _, format := range changeFormats {
 		mux.Handle("GET /api/v1/releases/{id}/counties/{fips}/changes."+format, s.signedIn(s.changes))
 	}
+	s.pageRoutes(mux)
 	return mux
 }

@@ -52,6 +52,7 @@ type server struct {
 	extracts   *extractor
 	limit      *limiter
 	pace       *pacer
+	views      *views
 	signer     *signer
 	metrics    *metrics
 	dictionary []byte
@@ -87,6 +88,7 @@ func New(c Config) http.Handler {
 			all: c.Queue, one: max(1, c.Queue/4), jobs: make(map[string]*job)},
 		limit:      &limiter{most: c.Downloads, now: make(map[string]int)},
 		pace:       newPacer(c.Limits, c.Now),
+		views:      newViews(),
 		signer:     newSigner(c.SignIn, c.Now),
 		metrics:    &metrics{of: make(map[series]*counted)},
 		dictionary: []byte(dose.DataDictionary()),
