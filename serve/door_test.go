@@ -273,7 +273,9 @@ func TestMadeNeverChanges(t *testing.T) {
 	if err := os.Remove(made); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, w.get(path, token), 500)
+	if p := refused(t, w.get(path, token), 409); !strings.Contains(p.Detail, "docs/RELEASES.md") || !strings.Contains(p.Detail, id+"/06019/dose.csv") {
+		t.Errorf("the remedy is not told: %s", p.Detail)
+	}
 	for name, f := range map[string]ConvertFunc{
 		"fails": func(context.Context, string, string, string) (int64, error) {
 			return 0, errors.New("name of a person")

@@ -2,8 +2,14 @@ package serve
 
 import (
 	"context"
-	"errors"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -12,21 +18,32 @@ import (
 
 	"github.com/dosebook/dosebook/access"
 	"github.com/dosebook/dosebook/dose"
+	"github.com/dosebook/dosebook/release"
 )
 
 // fakeMaker writes a Parquet file of one column, or a text.
-type fakeMaker struct{ made []string }
+type fakeMaker struct {
+	made  []string
+	bases int
+}
 
 func (f *fakeMaker) Parquet(_ context.Context, query, dst string, _ [][2]string, folders ...string) error {
 	f.made = append(f.made, query)
 	type row struct {
 		Type string `parquet:"ext_type,optional"`
 	}
+	if strings.Contains(query, "recipient.parquet") {
+		return parquet.WriteFile(dst, []struct {
+			Sex string `parquet:"recip_sex,optional"`
+		}{{"F"}})
+	}
 	return parquet.WriteFile(dst, []row{{"D"}, {"I"}})
 }
 
-func (f *fakeMaker) Database(context.Context, []string, string, ...string) error {
-	return errors.New("not here")
+// Database writes other bytes each time, as DuckDB does.
+func (f *fakeMaker) Database(_ context.Context, _ []string, dst string, _ ...string) error {
+	f.bases++
+	return os.WriteFile(dst, fmt.Appendf(nil, "database %d", f.bases), 0o600)
 }
 
 // leveled is a world that makes limited files and de-identified records.
@@ -125,5 +142,121 @@ func TestLevelsAreMadeOnceOfWhatWasReleased(t *testing.T) {
 	refused(t, w.get(base+"/"+id+"/deidentified/dose_event.parquet", token), 500)
 	for _, name := range []string{"limited/county_day.csv", "limited/dose.xls", "limited/x.duckdb", "dose.duckdb"} {
 		refused(t, w.get(file("06001", name), w.user("x"+strings.ReplaceAll(name, "/", ""), access.Epi, dose.Identified, "06001")), 404)
+	}
+}
+
+// A lost DuckDB file is refused with the remedy, which makes a new one; other
+// bytes never come under the same name by themselves.
+func TestLostDatabase(t *testing.T) {
+	w, f := leveled(t)
+	at := base + "/" + id + "/deidentified/"
+	path, token := at+"dosebook.duckdb", w.user("d", access.Analyst, dose.Deidentified)
+	first := w.get(path, token)
+	made := filepath.Join(w.cfg.Made, id, "deidentified", "dosebook.duckdb")
+	if again := w.get(path, token); first.Code != 200 || again.Code != 200 || f.bases != 1 {
+		t.Fatalf("%d %d, made %d times: %s %s", first.Code, again.Code, f.bases, first.Body, w.log)
+	}
+	if err := os.Remove(made); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if p := refused(t, w.get(path, token), 409); !strings.Contains(p.Detail, "A lost file") || f.bases != 1 {
+			t.Errorf("made %d times: %s", f.bases, p.Detail)
+		}
+	}
+	if rec := w.get(at+"dose.parquet", token); rec.Code != 200 {
+		t.Errorf("another format: %d", rec.Code)
+	}
+	if err := os.Remove(made + ".json"); err != nil {
+		t.Fatal(err)
+	}
+	if rec := w.get(path, token); rec.Code != 200 || rec.Body.String() != "database 2" || rec.Header().Get("ETag") == first.Header().Get("ETag") {
+		t.Errorf("given up, and still %d %v", rec.Code, rec.Header())
+	}
+}
+
+// What was made is found out when a bit of it flips.
+func TestVerifyMade(t *testing.T) {
+	w, _ := leveled(t)
+	w.cfg.Extract = plainExtract
+	w = rebuilt(w)
+	token := w.user("i", access.Epi, dose.Identified, "06019")
+	for _, path := range []string{file("06019", "dose.csv"), base + "/" + id + "/deidentified/dosebook.duckdb", file("06019", "limited/dose.ndjson")} {
+		if rec := w.get(path, token); rec.Code != 200 {
+			t.Fatal(rec.Code, rec.Body)
+		}
+	}
+	if rec := w.post(`{"county":"06019"}`, token); rec.Code != 303 {
+		t.Fatal(rec.Code, rec.Body)
+	}
+	bad, files, _, err := VerifyMade(w.cfg.Made)
+	if err != nil || len(bad) > 0 || files < 5 {
+		t.Fatalf("%v of %d files, %v", bad, files, err)
+	}
+	flipped := 0
+	err = filepath.WalkDir(w.cfg.Made, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || strings.HasSuffix(path, ".json") || e.Name() == "lock" {
+			return err
+		}
+		whole, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		b := slices.Clone(whole)
+		b[len(b)/2] ^= 1
+		flipped++
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			return err
+		}
+		if bad, _, _, err := VerifyMade(w.cfg.Made); err != nil || len(bad) != 1 || !strings.Contains(bad[0], e.Name()) {
+			t.Errorf("%s: %v, %v", e.Name(), bad, err)
+		}
+		return os.WriteFile(path, whole, 0o600)
+	})
+	if err != nil || flipped != files {
+		t.Errorf("%d of %d files, %v", flipped, files, err)
+	}
+	if bad, _, _, err := VerifyMade(filepath.Join(w.dir, "none")); err != nil || len(bad) > 0 {
+		t.Errorf("nothing was made: %v, %v", bad, err)
+	}
+}
+
+// The manifest of a limited data set is served with what proves it; a limited
+// file that is not what was signed is not sent.
+func TestLimitedProof(t *testing.T) {
+	w, _ := leveled(t)
+	token := w.user("l", access.Epi, dose.Limited, "06019")
+	for name := range proofs {
+		if p := refused(t, w.get(file("06019", "limited/"+name), token), 404); !strings.Contains(p.Detail, "a newer one has them") {
+			t.Errorf("%s of a release that has none: %s", name, p.Detail)
+		}
+	}
+	m := release.Manifest{ID: id, LedgerSeq: 42, Schema: 6, Place: "06019", Level: "limited"}
+	for _, table := range release.Tables() {
+		sum := sha256.Sum256(append([]byte("limited "), content(id, "06019", table)...))
+		m.Files = append(m.Files, release.File{Path: "limited/06019/" + table + ".parquet", SHA256: hex.EncodeToString(sum[:]), Rows: 3})
+	}
+	m.Files[0].SHA256 = m.Files[1].SHA256
+	text, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.write("releases/"+id+"/limited/06019/manifest.json", text)
+	key := w.signed(id, "limited/06019/")
+	rec, sig := w.get(file("06019", "limited/manifest.json"), token), w.get(file("06019", "limited/manifest.json.sig"), token)
+	if rec.Code != 200 || rec.Body.String() != string(text) || sig.Body.String() != string(key.Sign(text)) || w.last("l").Place != "06019" {
+		t.Errorf("%d %s, the audit says %+v", rec.Code, rec.Body, w.last("l"))
+	}
+	if sums := w.get(strings.Replace(file("06019", "limited/SHA256SUMS"), id, "latest", 1), token); sums.Code != http.StatusSeeOther {
+		t.Errorf("latest: %d", sums.Code)
+	}
+	for user, path := range map[string]string{"l2": file("06019", "manifest.json"), "l3": file("06001", "limited/manifest.json")} {
+		refused(t, w.get(path, w.user(user, access.Epi, dose.Limited, "06019")), 403)
+	}
+	refused(t, w.get(file("06019", "limited/manifest.json"), w.user("d", access.Analyst, dose.Deidentified)), 403)
+	for table, want := range map[string]int{release.Tables()[0]: 500, release.Tables()[1]: 200} {
+		if rec := w.get(file("06019", "limited/"+table+".parquet"), token); rec.Code != want {
+			t.Errorf("%s: %d, want %d: %s", table, rec.Code, want, rec.Body)
+		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dosebook/dosebook/dose"
 	"github.com/dosebook/dosebook/durable"
 )
 
@@ -55,6 +56,7 @@ type order struct {
 	// build makes what is not made of one file; source then stands for all
 	// that it is made of, and src, format and rows are not looked at.
 	build func(ctx context.Context, dst string) (rows int64, err error)
+	once  bool // its bytes differ from run to run: lost, it can't be made again
 }
 
 // get returns the made file's data, making it first where it is missing. One
@@ -93,6 +95,10 @@ func (m *maker) run(ctx context.Context, o order, b *build) {
 		b.made, b.err = was, err
 		return
 	}
+	if o.once && was != (made{}) {
+		b.err = lost(o.rel)
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), buildTime)
 	defer cancel()
 	select {
@@ -103,6 +109,13 @@ func (m *maker) run(ctx context.Context, o order, b *build) {
 		return
 	}
 	b.made, b.err = m.make(ctx, o, was)
+}
+
+// lost is for a file that was made and is not there any more, and can't be made
+// again with the same bytes. Other bytes never take its place unasked.
+func lost(rel string) error {
+	return fmt.Errorf("%s was made before and is lost; made again it has other bytes, and a name stands for the same ones for good. "+
+		"Other formats say the same; or ask the data steward to give the first bytes up (docs/RELEASES.md, A lost file): %w", rel, dose.ErrHeld)
 }
 
 // look reads what is kept. Without an error, was is what the file must be
@@ -162,7 +175,7 @@ func (m *maker) make(ctx context.Context, o order, was made) (_ made, err error)
 	}
 	is.Rows, is.Source = rows, o.source
 	if was != (made{}) && is != was {
-		return made{}, fmt.Errorf("make %s: not the same bytes as before", o.rel)
+		return made{}, lost(o.rel)
 	}
 	if err := errors.Join(durable.SyncDir(tmp), os.Rename(tmp, path), durable.SyncDir(filepath.Dir(path))); err != nil {
 		return made{}, err

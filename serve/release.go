@@ -127,6 +127,10 @@ func (s *server) maySee(p access.Principal, places []dose.Place, file string) bo
 	if len(parts) == 3 && parts[0] == "counties" {
 		return slices.Contains(places, dose.Place(parts[1]))
 	}
+	if len(parts) == 3 && parts[0] == dose.Limited.String() {
+		_, err := access.Decide(p, access.Read, access.Resource{Kind: access.PlaceFiles, Place: dose.Place(parts[1]), Level: dose.Limited}, s.Now())
+		return err == nil
+	}
 	level, known := stateLevels[strings.TrimSuffix(file, path.Ext(file))]
 	if !known {
 		level = built

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"text/tabwriter"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/dosebook/dosebook/dose"
 	"github.com/dosebook/dosebook/load/duckdb"
 	"github.com/dosebook/dosebook/pipelines"
+	"github.com/dosebook/dosebook/serve"
 )
 
 func verifyCommand(e *env) *cobra.Command {
@@ -20,9 +22,10 @@ func verifyCommand(e *env) *cobra.Command {
 		Use:   "verify",
 		Short: "Prove that everything that is kept is whole",
 		Long: `Hash every file that is kept (payloads, lake, releases) and compare it with what
-was written down when it was made, and check the audit's chain. --deep also
-checks the invariants of the warehouse, and that it is where the ledger is; it
-needs the writer's lease for that.`,
+was written down when it was made, and check the audit's chain. --deep also hashes
+the files that were made of releases when somebody asked, and checks the
+invariants of the warehouse, and that it is where the ledger is; it needs the
+writer's lease for that.`,
 		Example: `  dosebook verify
   dosebook verify --deep --json`,
 		Args: cobra.NoArgs,
@@ -53,6 +56,13 @@ func (e *env) verify(ctx context.Context, deep bool) error {
 	}
 	if err := v.releases(b); err != nil {
 		return err
+	}
+	if deep {
+		bad, files, bytes, err := serve.VerifyMade(filepath.Join(b.dir, "made"))
+		if err != nil {
+			return err
+		}
+		v.Bad, v.Files, v.Bytes = append(v.Bad, bad...), v.Files+int64(files), v.Bytes+bytes
 	}
 	if v.Audit, err = b.access.VerifyAudit(ctx); err != nil {
 		v.Bad = append(v.Bad, err.Error())
