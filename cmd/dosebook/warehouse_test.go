@@ -220,4 +220,3 @@ func compareAll(t *testing.T, e *env, b *book) {
 		t.Fatal(err)
 	}
 }
-
