@@ -103,11 +103,10 @@ func meter(per int64) template.HTML {
 // of those that have one, and m is a county that the reader doesn't see.
 func mapOf(shapes []shape, places []Place) template.HTML {
 	by := map[string]Place{}
-	most := int64(1)
 	for _, p := range places {
 		by[p.FIPS] = p
-		most = max(most, p.OnePer)
 	}
+	most := largest(places)
 	var b strings.Builder
 	b.WriteString(`<svg class="map" viewBox="-4 -4 424 488" role="img" aria-label="California's counties by people with at least one dose, per 100 residents">`)
 	for _, s := range shapes {
@@ -121,4 +120,22 @@ func mapOf(shapes []shape, places []Place) template.HTML {
 	}
 	b.WriteString(`</svg>`)
 	return template.HTML(b.String())
+}
+
+func largest(places []Place) int64 {
+	most := int64(0)
+	for _, p := range places {
+		most = max(most, p.OnePer)
+	}
+	return most
+}
+
+// fifths says what the map's colours stand for; nothing without a share.
+func fifths(places []Place) (out []string) {
+	most := largest(places)
+	for i := int64(0); i < 5 && most > 0; i++ {
+		// the least whole number of 10,000 that falls into the fifth
+		out = append(out, "from "+percent((i*(most+1)+4)/5)+" %")
+	}
+	return out
 }

@@ -243,6 +243,7 @@ type Sender struct {
 	Within7, Within30               int64
 	Race, ZIP, Phone, Lot, Unknown  int64 // events with them; Unknown: without a county
 	First, Last                     string
+	Recent, Before, Expected        int64 // of a registry: the last 28 days, the 180 before, and what those make expect
 }
 
 // Reject is a reason for refusals.

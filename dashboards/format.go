@@ -9,9 +9,9 @@ import (
 func functions(shapes []shape) template.FuncMap {
 	return template.FuncMap{
 		"number": Number, "percent": percent, "share": share, "bytes": size, "signed": signed, "stacked": stacked, "meter": meter,
-		"per": func(n, of int64) int64 { return n * 10_000 / max(of, 1) },
-		"map": func(p []Place) template.HTML { return mapOf(shapes, p) },
-		"sub": func(a, b int64) int64 { return a - b }, "short": short, "int": func(n int) int64 { return int64(n) },
+		"per":    func(n, of int64) int64 { return n * 10_000 / max(of, 1) },
+		"map":    func(p []Place) template.HTML { return mapOf(shapes, p) },
+		"fifths": fifths, "sub": func(a, b int64) int64 { return a - b }, "short": short, "int": func(n int) int64 { return int64(n) },
 	}
 }
 

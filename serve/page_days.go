@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -186,49 +187,65 @@ func weeks(days []dayOf, label string) dashboards.Series {
 
 // countChanges compares the place's days of two releases.
 func (s *server) countChanges(ctx context.Context, before, m *release.Manifest, place dose.Place) (dashboards.Changes, error) {
-	out := dashboards.Changes{Before: before.ID}
-	then, now, last := map[string]int64{}, map[string]int64{}, ""
-	for _, side := range []struct {
-		id  string
-		to  map[string]int64
-		sum *int64
-	}{{before.ID, then, &out.Then}, {m.ID, now, &out.Now}} {
-		doses, err := s.tableOf(side.id, "counties", string(place), "dose")
+	var sides [2][]dayOf
+	for i, id := range []string{before.ID, m.ID} {
+		doses, err := s.tableOf(id, "counties", string(place), "dose")
 		if err != nil {
-			return out, err
+			return dashboards.Changes{}, err
 		}
-		days, err := s.placeDays(ctx, side.id, place, doses)
+		sides[i], err = s.placeDays(ctx, id, place, doses)
 		if err := errors.Join(err, doses.close()); err != nil {
-			return out, err
-		}
-		for _, d := range days {
-			side.to[d.day] = d.total
-			*side.sum += d.total
-			if side.id == before.ID {
-				last = max(last, d.day)
-			}
+			return dashboards.Changes{}, err
 		}
 	}
-	days := maps.Clone(then)
-	maps.Copy(days, now)
-	for day := range days {
+	q := release.Question{Release: m.ID, Place: place, Table: "dose", Residents: true}
+	return compareDays(before.ID, sides[0], sides[1], &q), nil
+}
+
+// mostDays bounds the days that a page lists.
+const mostDays = 20
+
+// compareDays finds the days whose doses differ, the largest differences
+// first; q, if not nil, asks for a day's rows.
+func compareDays(before string, old, days []dayOf, q *release.Question) dashboards.Changes {
+	out := dashboards.Changes{Before: before}
+	then, now, last := map[string]int64{}, map[string]int64{}, ""
+	for _, d := range old {
+		then[d.day] = d.total
+		out.Then += d.total
+		last = max(last, d.day)
+	}
+	for _, d := range days {
+		now[d.day] = d.total
+		out.Now += d.total
+	}
+	both := maps.Clone(then)
+	maps.Copy(both, now)
+	for day := range both {
 		if then[day] == now[day] {
 			continue
 		}
-		q := release.Question{Release: m.ID, Place: place, Table: "dose", From: day, To: day, Residents: true}
-		out.Rows = append(out.Rows, dashboards.Change{Day: day, Then: then[day], Now: now[day], Rows: rowsAddress(q)})
+		row := dashboards.Change{Day: day, Then: then[day], Now: now[day]}
+		if q != nil {
+			q.From, q.To = day, day
+			row.Rows = rowsAddress(*q)
+		}
+		out.Rows = append(out.Rows, row)
 		if out.Days++; day > last {
 			out.Later++
 		}
 	}
 	slices.SortFunc(out.Rows, func(a, b dashboards.Change) int {
-		if x, y := abs(a.Now-a.Then), abs(b.Now-b.Then); x != y {
-			return int(y - x)
-		}
-		return strings.Compare(a.Day, b.Day)
+		return cmp.Or(cmp.Compare(abs(b.Now-b.Then), abs(a.Now-a.Then)), strings.Compare(a.Day, b.Day))
 	})
-	out.Rows = out.Rows[:min(len(out.Rows), 20)]
-	return out, nil
+	out.Rows = out.Rows[:min(len(out.Rows), mostDays)]
+	return out
 }
 
 func abs(n int64) int64 { return max(n, -n) }
+
+func daysBetween(a, b string) int {
+	x, _ := time.Parse(time.DateOnly, a)
+	y, _ := time.Parse(time.DateOnly, b)
+	return int(y.Sub(x) / (24 * time.Hour))
+}
