@@ -94,9 +94,11 @@ func (s store) Reset(ctx context.Context, r loadtest.Rules) error {
 }
 
 // TestOrders: any order of arrival, cut anyhow, gives the model's answers. Each
-// call is some 130 statements to an emulator: one seed, or more with
-// DOSEBOOK_TEST_LONG=1.
+// call is some 130 statements to an emulator, and a seed takes minutes.
 func TestOrders(t *testing.T) {
+	if !long() {
+		t.Skip("a seed takes minutes: set DOSEBOOK_TEST_LONG=1, for an hour of them")
+	}
 	f := shared(t)
 	loadtest.TestOrders(t, func(t *testing.T, lake load.Lake) loadtest.Answers {
 		return store{openAt(t, config(f), lake, Options{})}
