@@ -137,9 +137,13 @@ func TestCancelled(t *testing.T) {
 	d := openAt(t, config(f), l.Lake, Options{})
 	defer d.Close()
 	apply(t, d, l, 1)
-	for i := range 30 {
+	instants := 30
+	if testing.Short() {
+		instants = 6
+	}
+	for i := range instants {
 		ctx, cancel := context.WithCancel(t.Context())
-		at, seen, where := i*(n-2)/30, 0, ""
+		at, seen, where := i*(n-2)/instants, 0, ""
 		d.after = func(step string) {
 			if seen++; seen-1 != at {
 				return
@@ -174,7 +178,10 @@ func TestCancelled(t *testing.T) {
 func TestTwoLoaders(t *testing.T) {
 	f := shared(t)
 	times := 4
-	if long() {
+	switch {
+	case testing.Short():
+		times = 2
+	case long():
 		times = 50
 	}
 	l := twoLoads(t)

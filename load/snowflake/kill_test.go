@@ -93,7 +93,10 @@ func TestKilled(t *testing.T) {
 		t.Skip("it needs servers of its own")
 	}
 	times := 3
-	if long() {
+	switch {
+	case testing.Short():
+		times = 1
+	case long():
 		times = 30
 	}
 	for i := range times {
