@@ -30,6 +30,9 @@ var mediaTypes = map[string]string{
 	"xlsx":    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 
+// duckdbType is the media type of the DuckDB file of a place.
+const duckdbType = "application/vnd.duckdb.file"
+
 // stateLevels lists the tables of the whole release, with the level of what
 // they hold: counts, or rows as received.
 var stateLevels = map[string]dose.Level{"county_day": dose.Deidentified, "county_demographic_day": dose.Deidentified, "segment": dose.Deidentified, "reject": dose.Identified}
@@ -130,7 +133,7 @@ func (s *server) sendFile(w http.ResponseWriter, r *http.Request, p access.Princ
 		return fmt.Errorf("%s has %d bytes, its manifest says %d; run 'dosebook verify'", rel, st.Size(), f.Bytes)
 	}
 	h := w.Header()
-	h.Set("Content-Type", cmp.Or(mediaTypes[format], "application/vnd.duckdb.file"))
+	h.Set("Content-Type", cmp.Or(mediaTypes[format], duckdbType))
 	h.Set("Content-Disposition", `attachment; filename="`+fileName(e)+`"`)
 	h.Set("X-Dosebook-Rows", strconv.FormatInt(f.Rows, 10))
 	e.Rows = f.Rows

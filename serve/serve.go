@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/dosebook/dosebook/access"
@@ -56,6 +57,7 @@ type server struct {
 	signer     *signer
 	metrics    *metrics
 	dictionary []byte
+	contract   func() ([]byte, error) // the OpenAPI document
 }
 
 // New returns the handler for all routes.
@@ -93,7 +95,9 @@ func New(c Config) http.Handler {
 		metrics:    &metrics{of: make(map[series]*counted)},
 		dictionary: []byte(dose.DataDictionary()),
 	}
-	return s.guard(s.routes())
+	routes := s.routes()
+	s.contract = sync.OnceValues(func() ([]byte, error) { return openAPI(routes) })
+	return s.guard(mux(routes))
 }
 
 // The time a client has. A download has more: see allow.
