@@ -7,6 +7,7 @@ GO          ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 10s
 RACETIMEOUT ?= 8m
+TESTTIMEOUT ?= 25m
 
 .DEFAULT_GOAL := help
 .PHONY: help build check fmt fmt-check vet lint laws test race fuzz bench demo clean
@@ -37,7 +38,7 @@ laws: ## the laws of the layout: imports, sizes, SQL in files
 	$(GO) test -count=1 .
 
 test: ## all tests, with a closing count
-	$(GO) run .ci/tally.go ./...
+	$(GO) run .ci/tally.go -timeout $(TESTTIMEOUT) ./...
 
 # -short: under the race detector the point is interleaving, not volume. The
 # laws start no goroutine, the program's own tests are processes that would take
