@@ -43,6 +43,7 @@ type Segment struct {
 	Format  string
 	Records int64
 	Rejects int64
+	Files   []load.File // as the ledger has them, relative to the lake
 }
 
 // Options of a build. Zero means the default.
@@ -79,6 +80,9 @@ func Build(ctx context.Context, store Store, lake load.Lake, w Warehouse, segmen
 	if m, err := store.Manifest(id); err == nil {
 		return m, store.judge(ctx, w, m, segments, o)
 	} else if !errors.Is(err, dose.ErrNotFound) && !errors.Is(err, dose.ErrGone) {
+		return nil, err
+	}
+	if err := proveSegments(ctx, lake, segments, o.Workers); err != nil {
 		return nil, err
 	}
 	folder, err := durable.MkdirPart(filepath.Join(store.Dir, id))

@@ -128,7 +128,7 @@ func (b *book) segments(ctx context.Context, seq int64) ([]release.Segment, erro
 	}
 	out := make([]release.Segment, len(known))
 	for i, k := range known {
-		out[i] = release.Segment{Entry: k.Entry, SHA256: k.SHA256, Name: k.Name, Format: k.Format, Records: k.Records, Rejects: k.Rejects}
+		out[i] = release.Segment{Entry: k.Entry, SHA256: k.SHA256, Name: k.Name, Format: k.Format, Records: k.Records, Rejects: k.Rejects, Files: k.Files}
 	}
 	return out, nil
 }
