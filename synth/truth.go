@@ -33,6 +33,8 @@ type Truth struct {
 	Full map[string]string `json:"full,omitempty"`
 	// Disasters that were planted into the files afterwards.
 	Disasters []Disaster `json:"disasters,omitempty"`
+	// Month that was planted behind the files. See PlantMonth.
+	Month *Month `json:"month,omitempty"`
 }
 
 // CountyDayColumns names the figures of Truth.CountyDay.
