@@ -9,7 +9,7 @@ import (
 
 // The chart's frame, in units of its viewBox.
 const (
-	chartWide, chartHigh = 960, 260
+	chartWide, chartHigh = 960, 266
 	leftEdge, baseLine   = 52, 232
 	topEdge, rightEdge   = 10, 8
 )
@@ -29,7 +29,7 @@ func stacked(s Series) template.HTML {
 		return baseLine - float64(v)/float64(top)*(baseLine-topEdge)
 	}
 	for v := int64(0); v <= top; v += step {
-		fmt.Fprintf(&b, `<path class="grid" d="M%d %.1fH%d"/><text class="y" x="%d" y="%.1f">%s</text>`, leftEdge, y(v), chartWide-rightEdge, leftEdge-6, y(v)+4, Number(v))
+		fmt.Fprintf(&b, `<path class="grid" d="M%d %.1fH%d"/><text class="y" x="%d" y="%.1f">%s</text>`, leftEdge, y(v), chartWide-rightEdge, leftEdge-6, y(v)+4, axis(v))
 	}
 	width := float64(chartWide-rightEdge-leftEdge) / float64(max(len(s.Days), 1))
 	years(&b, s.Days, width)
@@ -40,6 +40,17 @@ func stacked(s Series) template.HTML {
 	}
 	b.WriteString(`</svg>`)
 	return template.HTML(b.String())
+}
+
+// axis writes a number of an axis short, so that it has room on a phone.
+func axis(n int64) string {
+	switch {
+	case n >= 1_000_000:
+		return strconv.FormatFloat(float64(n)/1e6, 'g', 3, 64) + "M"
+	case n >= 10_000:
+		return strconv.FormatFloat(float64(n)/1e3, 'g', 4, 64) + "k"
+	}
+	return Number(n)
 }
 
 func bar(b *strings.Builder, s Series, i int, x, width float64, y func(int64) float64) {
@@ -69,7 +80,7 @@ func years(b *strings.Builder, days []string, width float64) {
 		x := leftEdge + float64(i)*width
 		fmt.Fprintf(b, `<path class="year" d="M%.1f %dV%d"/>`, x, topEdge, baseLine+6)
 		if end-x > 60 {
-			fmt.Fprintf(b, `<text class="x" x="%.1f" y="%d">%s</text>`, x+4, baseLine+20, d[:4])
+			fmt.Fprintf(b, `<text class="x" x="%.1f" y="%d">%s</text>`, x+4, baseLine+10, d[:4])
 			end = x
 		}
 	}
@@ -108,7 +119,7 @@ func mapOf(shapes []shape, places []Place) template.HTML {
 	}
 	most := largest(places)
 	var b strings.Builder
-	b.WriteString(`<svg class="map" viewBox="-4 -4 424 488" role="img" aria-label="California's counties by people with at least one dose, per 100 residents">`)
+	b.WriteString(`<svg class="map" viewBox="-4 -4 424 488" role="group" aria-label="California's counties by people with at least one dose, per 100 residents">`)
 	for _, s := range shapes {
 		p, ok := by[s.FIPS]
 		if !ok || p.OnePer < 0 {

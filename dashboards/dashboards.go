@@ -48,7 +48,7 @@ func New() (*Pages, error) {
 	p := &Pages{byName: map[string]*template.Template{}, style: template.CSS(css)}
 	sum := sha256.Sum256(css)
 	p.policy = "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
-		"'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+		"'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 	for _, name := range names {
 		t, err := layout.Clone()
 		if err == nil {

@@ -46,6 +46,7 @@ type County struct {
 	Place    string
 	Name     string
 	Through  string // last day of doses
+	City     bool   // in none of the state's tables: no people, no place of administration
 	People   int64  // population, 0 where none is known
 	Figures  []Figure
 	Makers   []string // of the columns of Months and Weeks

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -110,7 +111,7 @@ func (s *server) tableOf(id string, name ...string) (*table, error) {
 
 // countCounty counts what the page shows, in one pass over each file.
 func (s *server) countCounty(ctx context.Context, m *release.Manifest, place dose.Place) (*dashboards.County, error) {
-	c := &dashboards.County{Place: string(place), Name: place.Label(), Makers: makers[:]}
+	c := &dashboards.County{Place: string(place), Name: place.Label(), Makers: makers[:], City: isCity(place)}
 	if county, ok := dose.CountyByFIPS(string(place)); ok {
 		c.People = int64(county.Population)
 	}
@@ -131,7 +132,7 @@ func (s *server) countCounty(ctx context.Context, m *release.Manifest, place dos
 	fillDays(c, days, q, other)
 	for _, step := range []func() error{
 		func() error { return s.fillGroups(ctx, c, q) },
-		func() error { return fillWhere(ctx, c, doses, place) },
+		func() error { return fillWhere(ctx, c, doses) },
 		func() error { return s.fillComplete(ctx, c, m.ID, place) },
 	} {
 		if err := step(); err != nil {
@@ -195,8 +196,12 @@ func (s *server) fillComplete(ctx context.Context, c *dashboards.County, id stri
 	return nil
 }
 
-// fillWhere counts doses between the place and others.
-func fillWhere(ctx context.Context, c *dashboards.County, doses *table, place dose.Place) error {
+// fillWhere counts doses between the county and others. Of a city no file says
+// which doses were given in it.
+func fillWhere(ctx context.Context, c *dashboards.County, doses *table) error {
+	if c.City {
+		return nil
+	}
 	counts, err := doses.cross(ctx, "visible_because", "admin_county", "county")
 	if err != nil {
 		return err
@@ -212,10 +217,10 @@ func fillWhere(ctx context.Context, c *dashboards.County, doses *table, place do
 		}
 		switch v[0] {
 		case "residence":
-			away[elsewhere(v[1], place)] += n
+			away[elsewhere(v[1])] += n
 			c.Away.Total += n
 		case "administration":
-			here[elsewhere(v[2], place)] += n
+			here[elsewhere(v[2])] += n
 			c.Here.Total += n
 		}
 	}
@@ -223,21 +228,12 @@ func fillWhere(ctx context.Context, c *dashboards.County, doses *table, place do
 	return nil
 }
 
-// elsewhere names the other county; of a city, its own county's rest.
-func elsewhere(code string, place dose.Place) string {
+// elsewhere names the other county.
+func elsewhere(code string) string {
 	if code == "" {
 		return "not known"
 	}
-	name := dose.Place(code).Label()
-	if _, county := dose.CountyByFIPS(string(place)); !county && name != "" {
-		if _, within := dose.CityLHJ(code, strings.ReplaceAll(string(place), "-", " ")); within {
-			return name + ", outside the city"
-		}
-	}
-	if name == "" {
-		return code
-	}
-	return name
+	return cmp.Or(dose.Place(code).Label(), code)
 }
 
 // largest are the ten largest counts, and the rest as one.

@@ -30,10 +30,16 @@ type dayOf struct {
 // placeDays reads the place's days from county_day; a city, which that table
 // has not, is counted from its own doses, without people.
 func (s *server) placeDays(ctx context.Context, id string, place dose.Place, doses *table) (_ []dayOf, err error) {
-	if _, county := dose.CountyByFIPS(string(place)); !county && place != dose.OutOfState && place != dose.UnknownCounty {
+	if isCity(place) {
 		return cityDays(ctx, doses)
 	}
 	return s.days(ctx, id, string(place))
+}
+
+// isCity says that the place is a health jurisdiction within a county.
+func isCity(place dose.Place) bool {
+	_, county := dose.CountyByFIPS(string(place))
+	return !county && place != dose.OutOfState && place != dose.UnknownCounty
 }
 
 // days reads the rows of county_day of one county_fips.
@@ -138,8 +144,8 @@ func fillDays(c *dashboards.County, days []dayOf, q release.Question, other []in
 	people := q
 	people.Table = "recipient"
 	c.Figures = []dashboards.Figure{{Label: "Doses given to residents", Value: all.total, Rows: rowsAddress(q)}}
-	if all.one == 0 {
-		return // a city: people are not counted for it
+	if c.City {
+		return
 	}
 	c.Figures = append(c.Figures,
 		dashboards.Figure{Label: "Residents with at least one dose", Value: all.one, Share: shareOf(all.one, c.People), Rows: rowsAddress(people)},
