@@ -74,13 +74,13 @@ func years(b *strings.Builder, days []string, width float64) {
 	end := float64(chartWide)
 	for i := len(days) - 1; i >= 0; i-- { // from the end: a first year of few weeks has no room for its name
 		d := days[i]
-		if i > 0 && days[i-1][:4] == d[:4] {
+		if i > 0 && strings.HasPrefix(days[i-1], d[:min(len(d), 4)]) {
 			continue
 		}
 		x := leftEdge + float64(i)*width
 		fmt.Fprintf(b, `<path class="year" d="M%.1f %dV%d"/>`, x, topEdge, baseLine+6)
 		if end-x > 60 {
-			fmt.Fprintf(b, `<text class="x" x="%.1f" y="%d">%s</text>`, x+4, baseLine+10, d[:4])
+			fmt.Fprintf(b, `<text class="x" x="%.1f" y="%d">%s</text>`, x+4, baseLine+10, template.HTMLEscapeString(d[:min(len(d), 4)]))
 			end = x
 		}
 	}
@@ -122,7 +122,7 @@ func mapOf(shapes []shape, places []Place) template.HTML {
 	b.WriteString(`<svg class="map" viewBox="-4 -4 424 488" role="group" aria-label="California's counties by people with at least one dose, per 100 residents">`)
 	for _, s := range shapes {
 		p, ok := by[s.FIPS]
-		if !ok || p.OnePer < 0 {
+		if !ok || p.OnePer < 0 || !strings.HasPrefix(p.Page, "/") { // an address of ours, nothing else
 			fmt.Fprintf(&b, `<path class="m" d="%s"/>`, s.Path)
 			continue
 		}

@@ -72,8 +72,22 @@ func (s *server) pageRoutes(mux *http.ServeMux) {
 		"GET /releases/{release}/overview/{file}":        s.overviewCSV,
 		"GET /releases/{release}/quality/{file}":         s.qualityCSV,
 	} {
-		mux.Handle(pattern, s.signedIn(s.forPeople(h)))
+		mux.Handle(pattern, s.orSignIn(s.signedIn(s.forPeople(h))))
 	}
+}
+
+// orSignIn sends a browser that nobody is signed in with to sign in, where
+// people do, and back.
+func (s *server) orSignIn(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.signer != nil && len(r.Header.Values("Authorization")) == 0 && strings.Contains(r.Header.Get("Accept"), "text/html") {
+			if _, err := s.principal(r); errors.Is(err, dose.ErrUnknownUser) {
+				http.Redirect(w, r, signInPath+"?to="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+				return
+			}
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // forPeople answers an error with a page.
