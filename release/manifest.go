@@ -123,7 +123,7 @@ func (s Store) List() ([]string, error) {
 // request.
 func (s Store) Path(id string, name ...string) (string, error) {
 	if !idForm.MatchString(id) {
-		return "", fmt.Errorf("release %q: %w", id, dose.ErrNotFound)
+		return "", fmt.Errorf("there is no such release; ids look like 000042-0123abcd, and the list of releases has them: %w", dose.ErrNotFound)
 	}
 	return filepath.Join(append([]string{s.Dir, id}, name...)...), nil
 }

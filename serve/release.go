@@ -27,7 +27,7 @@ func (s *server) decide(r *http.Request, p access.Principal, a access.Action, re
 		return scope, nil
 	}
 	e.User, e.Token, e.Session, e.Remote, e.Outcome = p.User, p.Token, p.Session, remote(r), "denied"
-	if noted := s.Access.Audit(r.Context(), clip(e)); noted != nil {
+	if noted := s.Access.Audit(r.Context(), clip(ours(e))); noted != nil {
 		s.Log.Error("a refusal could not be noted", "err", noted.Error())
 	}
 	return scope, err
@@ -48,6 +48,32 @@ func (s *server) note(r *http.Request, p access.Principal, e access.Entry) error
 	}
 	return err
 }
+
+// ours takes out of a refusal what the caller wrote and we do not know: the
+// audit holds names of files and releases, and nothing that somebody typed
+// into an address.
+func ours(e access.Entry) access.Entry {
+	if e.Release != "" && e.Release != "latest" && !release.IsID(e.Release) {
+		e.Release = "unknown"
+	}
+	name, since, has := strings.Cut(e.File, "?since=")
+	if has && !release.IsID(since) || name != "" && !ourFile(path.Base(name)) {
+		e.File = "unknown"
+	}
+	return e
+}
+
+// ourFile says whether there are files of this name.
+func ourFile(name string) bool {
+	table, format, dot := strings.Cut(name, ".")
+	_, state := stateLevels[table]
+	_, proof := proofs[name]
+	is := state || slices.Contains(release.Tables(), table) || table == "changes" || slices.Contains(pageFiles, table)
+	return proof || name == database || is && (!dot || mediaTypes[format] != "")
+}
+
+// pageFiles are what the pages for people are called in the audit.
+var pageFiles = []string{"access", "county", "overview", "quality", "releases", "release", "rows"}
 
 // clip bounds what a caller can write into the audit.
 func clip(e access.Entry) access.Entry {
