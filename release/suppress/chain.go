@@ -1,12 +1,13 @@
 package suppress
 
 import (
+	"crypto/sha256"
 	"fmt"
 
 	"github.com/dosebook/dosebook/dose"
 )
 
-// Chain is a series of publications of the same table, in order. Whoever kept
+// Chain is a series of publications of the same tables, in order. Whoever kept
 // all of them can compare: a number that went from 120 to 123 tells of three
 // people, and one that is hidden today was perhaps shown last week.
 //
@@ -16,10 +17,10 @@ import (
 // stays hidden, and each new table is protected together with all before it.
 type Chain struct {
 	System *System
-	rules  *Rules
-	of     map[string][]version // place in the table and column → its values so far
+	Broken []string // links between tables that don't hold, by name and group: left out
+	rules  []*Rules
+	of     map[string][]version // place in the tables and column → its values so far
 	seen   map[string]bool      // relations, by their cells
-	count  int
 }
 
 // version is a value that a number had, and the cell that stands for it.
@@ -28,28 +29,62 @@ type version struct {
 	cell  int32
 }
 
-// NewChain starts a series of tables under the same rules. Growth of running
-// sums that aren't published themselves isn't followed through a chain.
-func NewChain(rules *Rules) *Chain {
+// NewChain starts a series of publications of one or more tables, each under
+// its rules. Growth of running sums that aren't published themselves isn't
+// followed through a chain.
+func NewChain(rules ...*Rules) *Chain {
 	return &Chain{System: &System{}, rules: rules, of: map[string][]version{}, seen: map[string]bool{}}
 }
 
-// Add takes the next table as it is before suppression into the chain, and
-// marks what must be hidden in it. Hidden(cells) tells afterwards what is. It
-// returns the chain's cell of each count, by row and column of the rules.
+// Add is Publish for a chain of one table.
 func (c *Chain) Add(t *Table) ([][]int32, error) {
-	sh, err := Build(t, c.rules, false)
+	cells, err := c.Publish([]*Table{t})
 	if err != nil {
 		return nil, err
 	}
-	if len(sh.grown) > 0 {
-		return nil, fmt.Errorf("%s: a chain wants what running sums sum among the counts: %w", t.Name, dose.ErrInvalid)
-	}
-	c.count++
-	for i := range c.System.Cells { // what earlier releases show is out
+	return cells[0], nil
+}
+
+// Publish takes the next publication into the chain, each table as it is before
+// suppression, in the order of the rules, nil where there is none this time,
+// and marks what must be hidden in it. Protect(c.System) then hides the rest.
+// It returns the chain's cell of each count, by table, row and column of the
+// rules.
+func (c *Chain) Publish(tables []*Table, links ...Link) ([][][]int32, error) {
+	for i := range c.System.Cells { // what earlier publications show is out
 		x := &c.System.Cells[i]
 		x.Fixed = x.Fixed || x.State == Shown && !x.Slack
 	}
+	return c.take(tables, links, false)
+}
+
+func (c *Chain) take(tables []*Table, links []Link, blank bool) ([][][]int32, error) {
+	out := make([][][]int32, len(tables))
+	for n, t := range tables {
+		if t == nil {
+			continue
+		}
+		sh, err := Build(t, c.rules[n], blank)
+		if err != nil {
+			return nil, err
+		}
+		if len(sh.grown) > 0 {
+			return nil, fmt.Errorf("%s: a chain wants what running sums sum among the counts: %w", t.Name, dose.ErrInvalid)
+		}
+		if out[n], err = c.sheet(n, sh); err != nil {
+			return nil, err
+		}
+	}
+	for _, l := range links {
+		if err := c.link(l, tables, out); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// sheet takes one table over.
+func (c *Chain) sheet(table int, sh *Sheet) ([][]int32, error) {
 	to := make([]int32, len(sh.System.Cells))
 	for i := range to {
 		to[i] = -1
@@ -57,8 +92,9 @@ func (c *Chain) Add(t *Table) ([][]int32, error) {
 	out := make([][]int32, len(sh.cells))
 	for row, cells := range sh.cells {
 		out[row] = make([]int32, len(cells))
+		key := fmt.Sprint(table, "\x1f", sh.key(row, -1, ""))
 		for k, n := range cells {
-			to[n] = c.cell(sh, row, k, n)
+			to[n] = c.cell(sh, key+sh.Rules.Counts[k], n)
 			out[row][k] = to[n]
 		}
 	}
@@ -68,14 +104,16 @@ func (c *Chain) Add(t *Table) ([][]int32, error) {
 // cell finds the chain's cell for a number: that of the release before if the
 // value is the same, or a new one. A value that comes back after another is a
 // new cell too: that it is the old one again is nothing that anybody knows.
-func (c *Chain) cell(sh *Sheet, row, k int, n int32) int32 {
-	key := sh.key(row, -1, "") + sh.Rules.Counts[k]
+func (c *Chain) cell(sh *Sheet, key string, n int32) int32 {
 	x := sh.System.Cells[n]
+	if x.Blank { // whether it is the old number nobody can see
+		return c.System.Add(x)
+	}
 	if old := c.of[key]; len(old) > 0 && old[len(old)-1].value == x.Value {
 		return old[len(old)-1].cell
 	}
 	if sh.asks(n) {
-		c.hide(key, &x)
+		c.hide(sh.Rules.Range, key, &x)
 	}
 	at := c.System.Add(x)
 	c.of[key] = append(c.of[key], version{x.Value, at})
@@ -84,8 +122,7 @@ func (c *Chain) cell(sh *Sheet, row, k int, n int32) int32 {
 
 // hide marks a number that is small, or that differs by little from one that
 // was shown: then it must be able to be anything from one to ten away.
-func (c *Chain) hide(key string, x *Cell) {
-	r := c.rules.Range
+func (c *Chain) hide(r Range, key string, x *Cell) {
 	need := func(low, high int64) {
 		if x.State == Shown {
 			x.State, x.Low, x.High = Primary, max(1, low), high
@@ -118,18 +155,12 @@ func (c *Chain) relate(sh *Sheet, to []int32) error {
 	for r := range int32(sh.System.Relations()) {
 		terms := sh.System.relation(r)
 		moved := make([]Term, len(terms))
-		key := make([]byte, 0, 5*len(terms))
 		for i, t := range terms {
-			n := to[t.Cell]
-			if n >= 0 {
-				key = append(key, byte(n), byte(n>>8), byte(n>>16), byte(n>>24), byte(t.Coef))
-			}
-			moved[i] = Term{n, t.Coef}
+			moved[i] = Term{to[t.Cell], t.Coef}
 		}
-		if c.seen[string(key)] {
+		if !c.fresh(moved) {
 			continue
 		}
-		c.seen[string(key)] = true
 		for i, t := range terms {
 			if moved[i].Cell < 0 { // slack
 				moved[i].Cell = c.System.Add(sh.System.Cells[t.Cell])
@@ -140,4 +171,20 @@ func (c *Chain) relate(sh *Sheet, to []int32) error {
 		}
 	}
 	return nil
+}
+
+// fresh notes a relation between cells, and says whether it is a new one.
+func (c *Chain) fresh(terms []Term) bool {
+	key := make([]byte, 0, 5*len(terms))
+	for _, t := range terms {
+		if n := t.Cell; n >= 0 {
+			key = append(key, byte(n), byte(n>>8), byte(n>>16), byte(n>>24), byte(t.Coef))
+		}
+	}
+	sum := sha256.Sum256(key) // relations of a year of days are long
+	if c.seen[string(sum[:])] {
+		return false
+	}
+	c.seen[string(sum[:])] = true
+	return true
 }

@@ -14,6 +14,10 @@ type Options struct {
 	Tries int // orders to try, the least loss wins; default 4 up to 3,000 cells, else 1
 	Tidy  int // complementary cells up to which each is tried shown again; default 4,000
 	Limit int // partial moves to look at before a cell is held; default 40,000
+
+	// Widen names more cells to hide for one that found no protection, before
+	// it is held: those of its row, its county, its week. nil: none.
+	Widen func(cell int32) []int32
 }
 
 // Result is what Protect did.
@@ -123,12 +127,26 @@ func (p *protector) order() []int32 {
 
 func (p *protector) protect(cell int32) {
 	c := &p.s.Cells[cell]
-	ok := p.reach(cell, true, c.High-c.Value) && p.reach(cell, false, c.Low-c.Value)
+	both := func() bool { return p.reach(cell, true, c.High-c.Value) && p.reach(cell, false, c.Low-c.Value) }
+	ok := both()
+	if !ok && p.o.Widen != nil {
+		ok = p.widen(cell) && both()
+	}
 	if ok {
 		delete(p.held, cell)
 		return
 	}
 	p.held[cell] = true
+}
+
+// widen hides what Options.Widen names, as far as it may be hidden.
+func (p *protector) widen(cell int32) (any bool) {
+	for _, n := range p.o.Widen(cell) {
+		if c := &p.s.Cells[n]; !c.hidden() && !c.Fixed && c.Value > 0 {
+			c.State, any = Complement, true
+		}
+	}
+	return any
 }
 
 // reach sees to one end of a cell's range: it looks for a witness, further and

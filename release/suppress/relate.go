@@ -198,19 +198,25 @@ func (sh *Sheet) relateGroups(g map[string][]int, add func(string, int, error)) 
 		names = append(names, n)
 	}
 	slices.Sort(names)
-	for i := 1; i < len(names); i++ {
-		for k, column := range sh.Rules.Counts {
-			if sh.running(column) {
-				continue // a day without a row would count as zero; the daily columns say it
-			}
-			var terms []Term
-			for _, row := range g[names[0]] {
-				terms = append(terms, Term{sh.cells[row][k], 1})
-			}
-			for _, row := range g[names[i]] {
-				terms = append(terms, Term{sh.cells[row][k], -1})
-			}
-			add("equal: "+names[0]+", "+names[i], g[names[0]][0], sh.System.Relate(terms...))
+	for i := range names {
+		for j := i + 1; j < len(names); j++ { // also between the second and third: raiseLow looks at one relation at a time
+			sh.relatePair(g, names[i], names[j], add)
 		}
+	}
+}
+
+func (sh *Sheet) relatePair(g map[string][]int, one, other string, add func(string, int, error)) {
+	for k, column := range sh.Rules.Counts {
+		if sh.running(column) {
+			continue // a day without a row would count as zero; the daily columns say it
+		}
+		var terms []Term
+		for _, row := range g[one] {
+			terms = append(terms, Term{sh.cells[row][k], 1})
+		}
+		for _, row := range g[other] {
+			terms = append(terms, Term{sh.cells[row][k], -1})
+		}
+		add("equal: "+one+", "+other, g[one][0], sh.System.Relate(terms...))
 	}
 }
