@@ -171,6 +171,7 @@ type Overview struct {
 	Feeds    []Feed
 	FeedsOf  Note
 	Changes  Changes
+	Before   string   // the release that the places are compared with, if there is one
 	Held     []string // releases that wait for a decision
 }
 

@@ -50,6 +50,9 @@ func (s *server) overviewBody(ctx context.Context, p access.Principal, m *releas
 	if err != nil {
 		return nil, err
 	}
+	if before != nil {
+		o.Before = before.ID
+	}
 	if o.Counties, err = s.visibleCounties(ctx, p, m, before); err != nil {
 		return nil, err
 	}

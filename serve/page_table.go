@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -183,15 +185,30 @@ func (t *table) codes(g parquet.RowGroup, name string) (at []int32, dict []strin
 		for _, v := range cells {
 			code := int32(-1)
 			if !v.IsNull() {
-				text, ok := v.String(), false
-				if code, ok = known[text]; !ok {
-					code = int32(len(dict))
-					dict, known[text] = append(dict, text), code
-				}
+				code = number(known, &dict, v)
 			}
 			at = append(at, code)
 		}
 	}
+}
+
+// number gives a value its number; texts that are known cost no copy.
+func number(known map[string]int32, dict *[]string, v parquet.Value) int32 {
+	text := ""
+	if v.Kind() == parquet.ByteArray {
+		if code, ok := known[string(v.ByteArray())]; ok {
+			return code
+		}
+		text = string(v.ByteArray())
+	} else {
+		text = v.String()
+		if code, ok := known[text]; ok {
+			return code
+		}
+	}
+	code := int32(len(*dict))
+	*dict, known[text] = append(*dict, text), code
+	return code
 }
 
 func appendCodes(at, ids []int32, levels []byte, rows int) []int32 {
@@ -223,15 +240,15 @@ func (t *table) cross(ctx context.Context, columns ...string) (map[string]int64,
 			}
 			size *= len(dicts[i]) + 1
 		}
-		counts := map[int]int64{}
+		add, each := counter(size)
 		for row := range int(g.NumRows()) {
 			key := 0
 			for i := range columns {
 				key = key*(len(dicts[i])+1) + int(at[i][row]) + 1
 			}
-			counts[key]++
+			add(key)
 		}
-		for key, n := range counts {
+		for key, n := range each {
 			name := ""
 			for i := len(columns) - 1; i >= 0; i-- {
 				base := len(dicts[i]) + 1
@@ -246,4 +263,24 @@ func (t *table) cross(ctx context.Context, columns ...string) (map[string]int64,
 		}
 	}
 	return out, nil
+}
+
+// fewKeys is how many keys are counted in a list rather than a map: a map
+// takes twenty times as long a row.
+const fewKeys = 1 << 20
+
+// counter counts keys below size: add counts one, each yields the counts.
+func counter(size int) (add func(int), each iter.Seq2[int, int64]) {
+	if size > fewKeys {
+		counts := map[int]int64{}
+		return func(key int) { counts[key]++ }, maps.All(counts)
+	}
+	counts := make([]int64, size)
+	return func(key int) { counts[key]++ }, func(yield func(int, int64) bool) {
+		for key, n := range counts {
+			if n > 0 && !yield(key, n) {
+				return
+			}
+		}
+	}
 }
