@@ -20,6 +20,9 @@ const (
 // in them is never said again otherwise.
 var publicNames = [...]string{"by_county", "by_county_demographic", "by_zip", "by_demographic"}
 
+// PublicTables are the names of the public tables.
+func PublicTables() []string { return publicNames[:] }
+
 func appended(table int) bool { return table != byCounty }
 
 // The places that are no county, as county_day names them.

@@ -22,7 +22,7 @@ const (
 // routes lists every route. GET covers HEAD; the id "latest" stands for the
 // newest approved release and is answered with 303.
 func (s *server) routes() []route {
-	return slices.Concat(s.openRoutes(), s.signInRoutes(), s.releaseRoutes(), s.placeRoutes(), s.extractRoutes(), s.pagesAsRoutes())
+	return slices.Concat(s.openRoutes(), s.signInRoutes(), s.releaseRoutes(), s.placeRoutes(), s.extractRoutes(), s.publicRoutes(), s.pagesAsRoutes())
 }
 
 // mux serves the routes that have a policy.

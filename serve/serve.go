@@ -30,7 +30,8 @@ type LimitFunc func(ctx context.Context, src, dst string) (rows int64, err error
 type Config struct {
 	Releases  release.Store
 	Access    *access.Store
-	Made      string // folder for the formats that are made when asked
+	Public    release.Public // public tables, for anybody
+	Made      string         // folder for the formats that are made when asked
 	Convert   ConvertFunc
 	Limit     LimitFunc        // default: release.Limit
 	Maker     release.Maker    // nil: no DuckDB files, no de-identified records

@@ -41,6 +41,7 @@ type config struct {
 	Retention release.Retention `yaml:"retention"` // docs/RELEASES.md
 
 	Quality release.Thresholds `yaml:"quality"` // docs/QUALITY.md
+	Public  release.PublicRule `yaml:"public"`  // docs/PUBLIC.md
 
 	Checks map[string]map[string]dose.Setting `yaml:"checks,omitempty" json:"checks,omitempty"` // docs/CHECKS.md, by registry; "*" for all
 	Feeds  []feedConfig                       `yaml:"feeds,omitempty"`                          // docs/FEEDS.md
@@ -76,7 +77,7 @@ func (c *config) settle() error {
 // readConfig reads the file, then lets the environment and flags win.
 func (e *env) readConfig(_ *cobra.Command) error {
 	e.config = config{Listen: "127.0.0.1:8080", RejectLimit: 0.05, Precision: "year", Workers: runtime.GOMAXPROCS(0),
-		Gate: release.DefaultLimits(), Retention: release.DefaultRetention(), Quality: release.DefaultThresholds()}
+		Gate: release.DefaultLimits(), Retention: release.DefaultRetention(), Quality: release.DefaultThresholds(), Public: release.DefaultPublic()}
 	if e.configFile != "" {
 		b, err := os.ReadFile(e.configFile)
 		if err != nil {
@@ -88,7 +89,7 @@ func (e *env) readConfig(_ *cobra.Command) error {
 			return fmt.Errorf("configuration %s: %w: %w", e.configFile, err, dose.ErrInvalid)
 		}
 	}
-	if err := errors.Join(e.config.check(), e.config.settle(), e.config.Quality.Check(), e.checkFeeds(), e.config.checkWeb()); err != nil {
+	if err := errors.Join(e.config.check(), e.config.settle(), e.config.Quality.Check(), e.config.Public.Check(), e.checkFeeds(), e.config.checkWeb()); err != nil {
 		return fmt.Errorf("configuration %s: %w", e.configFile, err)
 	}
 	for _, d := range []string{e.data, os.Getenv("DOSEBOOK_DATA"), e.config.Data, "dosebook-data"} {

@@ -129,7 +129,10 @@ func (e *env) buildFrom(ctx context.Context, b *book, w *duckdb.DB, asOf int64) 
 	m, err := release.Build(ctx, b.store, b.lake, w, segments, release.Options{Workers: e.config.Workers, Key: key, Judge: judge,
 		Progress: func(done, total int64) { e.progress("county files: %d of %d rows", done, total) }})
 	e.progress("")
-	return m, err
+	if err != nil || asOf != last {
+		return m, err
+	}
+	return m, e.publish(ctx, b, m, key)
 }
 
 func (e *env) listReleases(ctx context.Context) error {

@@ -98,7 +98,7 @@ func (e *env) serve(ctx context.Context, b *book, listen string, ready func(addr
 		return errors.Join(err, l.Close())
 	}
 	h := serve.New(serve.Config{
-		Releases: b.store, Access: b.access, Made: filepath.Join(b.dir, "made"), Convert: release.Convert, Maker: duckdb.Files{}, Changes: changesMaker{b.store}, Keys: b.keys(),
+		Releases: b.store, Public: b.public(), Access: b.access, Made: filepath.Join(b.dir, "made"), Convert: release.Convert, Maker: duckdb.Files{}, Changes: changesMaker{b.store}, Keys: b.keys(),
 		Log: log, Now: e.now, SignIn: people, Proxies: e.config.proxies(),
 	})
 	scheme := "http"
