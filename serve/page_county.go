@@ -155,7 +155,10 @@ func otherCVX(ctx context.Context, doses *table) (out []int, err error) {
 	return out, err
 }
 
-var said = []struct{ column, name string }{
+type field struct{ column, name string }
+
+// said are the fields whose completeness is told.
+var said = []field{
 	{"recip_dob", "Date of birth"}, {"recip_sex", "Sex"}, {"recip_race_1", "Race"}, {"recip_ethnicity", "Ethnicity"},
 	{"recip_address_street", "Street"}, {"recip_address_zip", "ZIP code"}, {"recip_address_county", "County, as reported"},
 	{"recip_phone", "Phone"}, {"recip_email", "Email"}, {"cvx", "Vaccine (CVX)"}, {"ndc", "Package (NDC)"}, {"mvx", "Maker (MVX)"},
@@ -163,7 +166,7 @@ var said = []struct{ column, name string }{
 }
 
 // unsaid are the values that say nothing, besides an empty cell.
-var unsaid = []string{"", "UNK", "U", "POL", "PHC1175", "ASKU", "Redacted"}
+var unsaid = map[string]bool{"": true, "UNK": true, "U": true, "POL": true, "PHC1175": true, "ASKU": true, "Redacted": true}
 
 // fillComplete counts what residents' records say.
 func (s *server) fillComplete(ctx context.Context, c *dashboards.County, id string, place dose.Place) (err error) {
@@ -172,26 +175,35 @@ func (s *server) fillComplete(ctx context.Context, c *dashboards.County, id stri
 		return err
 	}
 	defer func() { err = errors.Join(err, events.close()) }()
-	for _, f := range said {
-		if _, none := events.column(f.column); none != nil {
-			continue
-		}
-		counts, err := events.cross(ctx, "visible_because", f.column)
+	known := slices.DeleteFunc(slices.Clone(said), func(f field) bool { _, none := events.column(f.column); return none != nil })
+	for _, f := range known {
+		c.Complete = append(c.Complete, dashboards.Share{Name: f.name})
+	}
+	for _, g := range events.groups {
+		at, dict, err := events.codes(g, "visible_because")
 		if err != nil {
 			return err
 		}
-		row := dashboards.Share{Name: f.name}
-		for key, n := range counts {
-			because, value, _ := strings.Cut(key, "\t")
-			if because == "administration" {
-				continue
-			}
-			row.Of += n
-			if !slices.Contains(unsaid, value) {
-				row.Count += n
+		here, all := make([]bool, len(at)), int64(0)
+		for row, code := range at {
+			if here[row] = code >= 0 && dict[code] != "administration"; here[row] {
+				all++
 			}
 		}
-		c.Complete = append(c.Complete, row)
+		for i, f := range known {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			row := &c.Complete[i]
+			row.Of += all
+			if err := events.said(g, f.column, unsaid, func(n int) {
+				if here[n] {
+					row.Count++
+				}
+			}); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

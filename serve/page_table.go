@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/parquet-go/parquet-go"
@@ -178,6 +179,18 @@ func (t *table) codes(g parquet.RowGroup, name string) (at []int32, dict []strin
 			at = appendCodes(at, data.Int32(), page.DefinitionLevels(), int(page.NumRows()))
 			continue
 		}
+		if page.Type().Kind() == parquet.Int32 {
+			data := page.Data()
+			ids, last, code := make([]int32, 0, page.NumRows()), int32(0), int32(-1)
+			for _, n := range data.Int32() {
+				if code < 0 || n != last {
+					last, code = n, number(known, &dict, parquet.Int32Value(n))
+				}
+				ids = append(ids, code)
+			}
+			at = appendCodes(at, ids, page.DefinitionLevels(), int(page.NumRows()))
+			continue
+		}
 		cells := make([]parquet.Value, page.NumRows())
 		if n, err := page.Values().ReadValues(cells); err != nil && !errors.Is(err, io.EOF) || n != len(cells) {
 			return nil, nil, fmt.Errorf("read values: %d of %d: %v", n, len(cells), err)
@@ -194,13 +207,21 @@ func (t *table) codes(g parquet.RowGroup, name string) (at []int32, dict []strin
 
 // number gives a value its number; texts that are known cost no copy.
 func number(known map[string]int32, dict *[]string, v parquet.Value) int32 {
-	text := ""
-	if v.Kind() == parquet.ByteArray {
+	var text string
+	switch v.Kind() {
+	case parquet.ByteArray:
 		if code, ok := known[string(v.ByteArray())]; ok {
 			return code
 		}
 		text = string(v.ByteArray())
-	} else {
+	case parquet.Int32:
+		var digits [12]byte
+		b := strconv.AppendInt(digits[:0], int64(v.Int32()), 10)
+		if code, ok := known[string(b)]; ok {
+			return code
+		}
+		text = string(b)
+	default:
 		text = v.String()
 		if code, ok := known[text]; ok {
 			return code
@@ -222,6 +243,58 @@ func appendCodes(at, ids []int32, levels []byte, rows int) []int32 {
 		j++
 	}
 	return at
+}
+
+// said calls each with the rows of a row group whose cell says something: not
+// null, and no text of unsaid. It keeps no value, as a street has many.
+func (t *table) said(g parquet.RowGroup, name string, unsaid map[string]bool, each func(row int)) (err error) {
+	i, err := t.column(name)
+	if err != nil {
+		return err
+	}
+	pages := g.ColumnChunks()[i].Pages()
+	defer func() { err = errors.Join(err, pages.Close()) }()
+	row := 0
+	var entries []bool // which entries of the dictionary say something
+	for {
+		page, err := pages.ReadPage()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read page: %w", err)
+		}
+		text := page.Type().Kind() == parquet.ByteArray
+		says := func(int) bool { return true }
+		data := page.Data()
+		if d := page.Dictionary(); d != nil && text {
+			for k := len(entries); k < d.Len(); k++ {
+				entries = append(entries, !unsaid[string(d.Index(int32(k)).ByteArray())])
+			}
+			ids := data.Int32()
+			says = func(j int) bool { return entries[ids[j]] }
+		} else if text {
+			cells, offsets := data.ByteArray()
+			says = func(j int) bool { return !unsaid[string(cells[offsets[j]:offsets[j+1]])] }
+		}
+		row = eachSaid(page, row, says, each)
+	}
+}
+
+// eachSaid goes through a page's rows, which begin at row; says is asked of
+// the cells that are not null, by number.
+func eachSaid(page parquet.Page, row int, says func(cell int) bool, each func(row int)) int {
+	levels, j := page.DefinitionLevels(), 0
+	for i := range int(page.NumRows()) {
+		if len(levels) > 0 && levels[i] == 0 {
+			continue
+		}
+		if says(j) {
+			each(row + i)
+		}
+		j++
+	}
+	return row + int(page.NumRows())
 }
 
 // cross counts the rows of a table by the values of some columns, nulls as "".
