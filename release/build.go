@@ -20,7 +20,7 @@ import (
 )
 
 // schemaVersion counts the shapes a release's files have had.
-const schemaVersion = 6
+const schemaVersion = 7
 
 // Warehouse is what a build needs: the position it stands at, and results of
 // queries as Parquet. Builds call Position first, then Prepare, Export, Rest,

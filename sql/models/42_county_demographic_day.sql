@@ -2,7 +2,7 @@
 -- Healthy Places Index quartile, with denominators. Doses by what the event
 -- says of the person; people once, by their latest dose. Coverage is given as
 -- it is, per 10,000 people, and capped at 9,500 with a flag (CDC's cap of late
--- 2021), never capped silently. {counties} is a list of (code, fips, label, flag), {population} of
+-- 2021), never capped silently; none without a denominator. {counties} is a list of (code, fips, label, flag), {population} of
 -- (fips, category, value, people).
 with given as (
   select county, admin_date as day, age_group, race_eth, coalesce(hpi_quartile, 0) as hpi_quartile, product from derived where is_primary
@@ -57,8 +57,8 @@ select g.place as county, g.fips as county_fips, g.category as demographic_categ
        cast(one as bigint) as at_least_one_dose, cast(sum(one) over w as bigint) as cumulative_at_least_one_dose,
        cast(round(10000.0 * sum(one) over w / nullif(n.people, 0)) as integer) as at_least_one_per_10000,
        cast(round(10000.0 * sum(fully) over w / nullif(n.people, 0)) as integer) as fully_per_10000,
-       least(cast(round(10000.0 * sum(one) over w / nullif(n.people, 0)) as integer), 9500) as at_least_one_per_10000_capped,
-       least(cast(round(10000.0 * sum(fully) over w / nullif(n.people, 0)) as integer), 9500) as fully_per_10000_capped,
+       case when n.people > 0 then least(cast(round(10000.0 * sum(one) over w / n.people) as integer), 9500) end as at_least_one_per_10000_capped,
+       case when n.people > 0 then least(cast(round(10000.0 * sum(fully) over w / n.people) as integer), 9500) end as fully_per_10000_capped,
        sum(one) over w > 0.95 * n.people as is_capped
 from placed g left join people n on n.fips = g.fips and n.category = g.category and n.label = g.label
 window w as (partition by g.fips, g.category, g.label order by g.day)

@@ -99,3 +99,8 @@ union all
 select 'county_demographic_day: groups that do not add up to county_day', count(*)
 from (select * from by_group where doses + one + fully > 0) g full join by_day d using (county_fips, day, demographic_category)
 where g.doses is distinct from d.doses or g.one is distinct from d.one or g.fully is distinct from d.fully
+union all
+select 'county_demographic_day: capped coverage that is not the coverage, 9,500 at most', count(*)
+from place_group
+where at_least_one_per_10000_capped is distinct from case when at_least_one_per_10000 > 9500 then 9500 else at_least_one_per_10000 end
+   or fully_per_10000_capped is distinct from case when fully_per_10000 > 9500 then 9500 else fully_per_10000 end
