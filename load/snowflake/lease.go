@@ -28,7 +28,8 @@ func (d *DB) hold(ctx context.Context, s *session) (*held, error) {
 		// Two that ask at once: an emulator refuses one, Snowflake lets it wait.
 		other, look := s.number(ctx, "read the lease", "SELECT COUNT(*) AS N FROM LOAD_LEASE WHERE HOLDER IS NOT NULL")
 		if look != nil || other == 0 || ctx.Err() != nil {
-			return nil, err
+			// Cancelled, it may have been carried out all the same.
+			return nil, errors.Join(err, h.release(ctx))
 		}
 		n = 0
 	}
@@ -60,13 +61,13 @@ func (h *held) keep(ctx context.Context) (err error) {
 }
 
 // release gives the lease back, also when ctx is over.
-func (h *held) release(ctx context.Context) (err error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
-	defer cancel()
-	s, err := h.d.own(ctx, "dosebook:lease")
-	if err != nil {
+func (h *held) release(ctx context.Context) error {
+	return insist(ctx, func(ctx context.Context) error {
+		s, err := h.d.own(ctx, "dosebook:lease")
+		if err != nil {
+			return err
+		}
+		_, err = s.exec(ctx, "give the lease back", "UPDATE LOAD_LEASE SET HOLDER = NULL, UNTIL_AT = 0 WHERE HOLDER = ?", h.holder)
 		return err
-	}
-	_, err = s.exec(ctx, "give the lease back", "UPDATE LOAD_LEASE SET HOLDER = NULL, UNTIL_AT = 0 WHERE HOLDER = ?", h.holder)
-	return err
+	})
 }

@@ -35,6 +35,7 @@ func (d *DB) session(ctx context.Context, tag string) (*session, error) {
 func (s *session) exec(ctx context.Context, doing, statement string, args ...any) (int64, error) {
 	r, err := s.conn.ExecContext(tagged(ctx, s.tag), statement, args...)
 	if err != nil {
+		s.doubt(ctx)
 		return 0, told(ctx, doing, err)
 	}
 	n, err := r.RowsAffected()
@@ -44,10 +45,15 @@ func (s *session) exec(ctx context.Context, doing, statement string, args ...any
 	return n, nil
 }
 
+// doubt throws the connection away at its end when ctx is over: the server may
+// still work on the statement, and refuse the next one that comes this way.
+func (s *session) doubt(ctx context.Context) { s.bad = s.bad || ctx.Err() != nil }
+
 // query calls row for each row.
 func (s *session) query(ctx context.Context, doing, statement string, row func(scan func(...any) error) error) error {
 	rows, err := s.conn.QueryContext(tagged(ctx, s.tag), statement)
 	if err != nil {
+		s.doubt(ctx)
 		return told(ctx, doing, err)
 	}
 	defer rows.Close()
@@ -92,22 +98,35 @@ func (s *session) transaction(ctx context.Context, f func() error) (err error) {
 	return nil
 }
 
-// rollback ends the transaction. A server that still works on a statement
-// whose context is over is given time.
+// rollback ends the transaction.
 func (s *session) rollback(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	err := insist(ctx, func(ctx context.Context) error {
+		_, err := s.exec(ctx, "roll back", "ROLLBACK")
+		return err
+	})
+	if err != nil {
+		s.bad = true
+		return fmt.Errorf("the transaction was left to the server to end: %w", err)
+	}
+	s.open = false
+	return nil
+}
+
+// insist tries f again for as long as patience goes, whatever became of ctx: a
+// server may still work on a statement whose context is over, and refuses
+// another until then.
+func insist(ctx context.Context, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
-	var err error
 	for wait := 50 * time.Millisecond; ; wait *= 2 {
-		if _, err = s.exec(ctx, "roll back", "ROLLBACK"); err == nil {
-			s.open = false
+		err := f(ctx)
+		if err == nil {
 			return nil
 		}
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
-			s.bad = true
-			return fmt.Errorf("the transaction was left to the server to end: %w", err)
+			return err
 		}
 	}
 }
