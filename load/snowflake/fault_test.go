@@ -127,8 +127,8 @@ func apply(t testing.TB, d *DB, l *loadtest.Log, to int64) {
 	is(t, d, l, to)
 }
 
-// TestCancelled: a load that is cancelled at 30 instants, between statements
-// and inside them, leaves all as it was, no transaction, no lease; the next one
+// TestCancelled: a load that is cancelled at 10 instants (30 in the long run),
+// between statements and inside them, leaves all as it was, no transaction, no lease; the next one
 // goes on.
 func TestCancelled(t *testing.T) {
 	f := shared(t)
@@ -137,9 +137,12 @@ func TestCancelled(t *testing.T) {
 	d := openAt(t, config(f), l.Lake, Options{})
 	defer d.Close()
 	apply(t, d, l, 1)
-	instants := 30
-	if testing.Short() {
+	instants := 10
+	switch {
+	case testing.Short():
 		instants = 6
+	case long():
+		instants = 30
 	}
 	for i := range instants {
 		ctx, cancel := context.WithCancel(t.Context())
