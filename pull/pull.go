@@ -143,6 +143,10 @@ func (p *puller) run(ctx context.Context) error {
 			return err
 		}
 	}
+	// Also where the last run was killed between the rename and this.
+	if err := os.RemoveAll(filepath.Join(p.Dir, "partial")); err != nil {
+		return err
+	}
 	gone := p.state.take(id, n.manifest.LedgerSeq, p.Now(), p.Keep)
 	p.state.URL, p.state.Place, p.state.Level = p.URL.String(), string(p.Place), p.level()
 	if err := p.catalog(ctx); err != nil {
@@ -316,7 +320,7 @@ func (p *puller) settle(id, dir string, stepped bool) error {
 	if err == nil {
 		err = os.Rename(dir, to)
 	}
-	return errors.Join(err, durable.SyncDir(filepath.Join(p.Dir, "releases")), os.RemoveAll(filepath.Join(p.Dir, "partial")))
+	return errors.Join(err, durable.SyncDir(filepath.Join(p.Dir, "releases")))
 }
 
 // away takes a release's folder away, by one rename first.

@@ -127,7 +127,7 @@ func apply(t testing.TB, d *DB, l *loadtest.Log, to int64) {
 	is(t, d, l, to)
 }
 
-// TestCancelled: a load that is cancelled at 10 instants (30 in the long run),
+// TestCancelled: a load that is cancelled at 6 instants (30 in the long run),
 // between statements and inside them, leaves all as it was, no transaction, no lease; the next one
 // goes on.
 func TestCancelled(t *testing.T) {
@@ -137,11 +137,8 @@ func TestCancelled(t *testing.T) {
 	d := openAt(t, config(f), l.Lake, Options{})
 	defer d.Close()
 	apply(t, d, l, 1)
-	instants := 10
-	switch {
-	case testing.Short():
-		instants = 6
-	case long():
+	instants := 6
+	if long() {
 		instants = 30
 	}
 	for i := range instants {
@@ -180,11 +177,8 @@ func TestCancelled(t *testing.T) {
 // TestTwoLoaders: of two loads of one run at once, one counts.
 func TestTwoLoaders(t *testing.T) {
 	f := shared(t)
-	times := 4
-	switch {
-	case testing.Short():
-		times = 2
-	case long():
+	times := 2
+	if long() {
 		times = 50
 	}
 	l := twoLoads(t)
