@@ -223,6 +223,7 @@ func relevel(src, dst string, level dose.Level) error {
 func TestGridOfExtracts(t *testing.T) {
 	w := newWorld(t)
 	w.cfg.Limits = Limits{PerSecond: 1e9, Burst: 1e9}
+	w.cfg.Extract = plainExtract
 	w.h = New(w.cfg)
 	for _, r := range readers(w, []dose.Place{"06001", "berkeley"}) {
 		for _, place := range []dose.Place{"06001", "berkeley", "06019", "06037", dose.OutOfState} {
@@ -230,7 +231,6 @@ func TestGridOfExtracts(t *testing.T) {
 				q, _ := json.Marshal(map[string]any{"county": place, "columns": []string{column}, "format": "csv"})
 				req, _ := http.NewRequestWithContext(t.Context(), "POST", extracts, strings.NewReader(string(q)))
 				req.Header.Set("Authorization", "Bearer "+r.token)
-				req.Header.Set("Prefer", "respond-async")
 				req.RemoteAddr = "192.0.2.1:1"
 				rec := httptest.NewRecorder()
 				w.h.ServeHTTP(rec, req)
