@@ -2,6 +2,7 @@ package release
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -131,6 +132,9 @@ func parquetIn(f *os.File) (*parquet.File, error) {
 	}
 	p, err := parquet.OpenFile(f, st.Size(), parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
 	if err != nil {
+		if at := (*os.PathError)(nil); errors.As(err, &at) {
+			err = at.Err // this is told to clients, and the path is not theirs
+		}
 		return nil, fmt.Errorf("%s is no readable Parquet file (%w): %w", filepath.Base(f.Name()), err, dose.ErrInvalid)
 	}
 	for _, field := range p.Schema().Fields() {

@@ -380,3 +380,16 @@ func FuzzCells(f *testing.F) {
 		}
 	})
 }
+
+// TestUnreadableNamesNoPath: what a client is told of a file that can't be
+// read names the file, not where it lies.
+func TestUnreadableNamesNoPath(t *testing.T) {
+	src := filepath.Join(t.TempDir(), "dose.parquet")
+	if err := os.WriteFile(src, []byte("no"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := release.Convert(t.Context(), src, filepath.Join(t.TempDir(), "dose.csv"), "csv")
+	if err == nil || strings.Contains(err.Error(), filepath.Dir(src)) || !strings.Contains(err.Error(), "dose.parquet") {
+		t.Errorf("%v", err)
+	}
+}
