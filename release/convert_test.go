@@ -385,10 +385,10 @@ func FuzzCells(f *testing.F) {
 // read names the file, not where it lies.
 func TestUnreadableNamesNoPath(t *testing.T) {
 	src := filepath.Join(t.TempDir(), "dose.parquet")
-	if err := os.WriteFile(src, []byte("no"), 0o600); err != nil {
+	if err := os.WriteFile(src, []byte("PAR1\xff\xff\xff\x7fPAR1"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := release.Convert(t.Context(), src, filepath.Join(t.TempDir(), "dose.csv"), "csv")
+	_, err := Convert(t.Context(), src, filepath.Join(t.TempDir(), "dose.csv"), "csv")
 	if err == nil || strings.Contains(err.Error(), filepath.Dir(src)) || !strings.Contains(err.Error(), "dose.parquet") {
 		t.Errorf("%v", err)
 	}
