@@ -6,7 +6,7 @@ SHELL       := bash
 GO          ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 10s
-RACETIMEOUT ?= 8m
+RACETIMEOUT ?= 15m
 TESTTIMEOUT ?= 25m
 
 .DEFAULT_GOAL := help
