@@ -32,21 +32,7 @@ func (s *server) askExtract(w http.ResponseWriter, r *http.Request, p access.Pri
 	if err != nil {
 		return err
 	}
-	if q.Release, err = s.concrete(q.Release); err != nil {
-		return err
-	}
-	q, scope, err := s.judgeQuestion(r, p, q)
-	if err != nil {
-		return err
-	}
-	src, err := s.source(p, q)
-	if err != nil {
-		return err
-	}
-	if err := s.note(r, p, extractEntry("extract", q, scope)); err != nil {
-		return err
-	}
-	j, err := s.extracts.start(p.User, q, src)
+	q, _, j, err := s.ask(r, p, q)
 	if err != nil {
 		return err
 	}
@@ -67,6 +53,26 @@ func (s *server) askExtract(w http.ResponseWriter, r *http.Request, p access.Pri
 	w.Header().Set("Location", permalink(q))
 	w.WriteHeader(http.StatusSeeOther)
 	return nil
+}
+
+// ask puts a question for a user, whichever door it came through: decided, in
+// the audit, then asked. The question comes back normalised.
+func (s *server) ask(r *http.Request, p access.Principal, q release.Question) (_ release.Question, scope access.Scope, _ *job, err error) {
+	if q.Release, err = s.concrete(q.Release); err != nil {
+		return q, scope, nil, err
+	}
+	if q, scope, err = s.judgeQuestion(r, p, q); err != nil {
+		return q, scope, nil, err
+	}
+	src, err := s.source(p, q)
+	if err != nil {
+		return q, scope, nil, err
+	}
+	if err := s.note(r, p, extractEntry("extract", q, scope)); err != nil {
+		return q, scope, nil, err
+	}
+	j, err := s.extracts.start(p.User, q, src)
+	return q, scope, j, err
 }
 
 // accepted answers that the file is not there yet, and where to look.

@@ -70,21 +70,7 @@ func (s *server) rowsPage(w http.ResponseWriter, r *http.Request, p access.Princ
 	if err != nil {
 		return err
 	}
-	if q.Release, err = s.concrete(q.Release); err != nil {
-		return err
-	}
-	q, scope, err := s.judgeQuestion(r, p, q)
-	if err != nil {
-		return err
-	}
-	src, err := s.source(p, q)
-	if err != nil {
-		return err
-	}
-	if err := s.note(r, p, extractEntry("extract", q, scope)); err != nil {
-		return err
-	}
-	j, err := s.extracts.start(p.User, q, src)
+	q, scope, j, err := s.ask(r, p, q)
 	if err != nil {
 		return err
 	}
