@@ -50,7 +50,7 @@ var layers = []layer{
 }
 
 // testsMay is what tests of any folder may import besides.
-const testsMay = "dose durable sql control synth load/loadtest"
+const testsMay = "dose durable sql control synth load/loadtest extract/extracttest"
 
 // testsAlso is what tests of one folder may import besides: they run the line
 // and the release over the true warehouse, which is what counts.

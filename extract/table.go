@@ -27,7 +27,7 @@ type tableColumn struct {
 	set   int // rows that hold something
 	valid []uint64
 	index []int32 // dictionary: number of the value; plain: end in val
-	words words   // of a dictionary
+	words Words   // of a dictionary
 	val   []byte  // of plain strings
 }
 
@@ -37,7 +37,7 @@ func NewTable() *Table {
 	t := &Table{schema: dose.RawSchema(), cols: make([]tableColumn, len(cols)-1)}
 	for i := range t.cols {
 		if t.cols[i].plain = cols[i].Type == dose.LongTxt; !t.cols[i].plain {
-			t.cols[i].words.reset()
+			t.cols[i].words.Reset()
 		}
 	}
 	return t
@@ -65,7 +65,7 @@ func (c *tableColumn) add(row int, cell []byte) {
 		c.val = append(c.val, cell...)
 		c.index = append(c.index, int32(len(c.val)))
 	} else {
-		c.index = append(c.index, c.words.number(cell))
+		c.index = append(c.index, c.words.Number(cell))
 	}
 	if row&63 == 0 {
 		c.valid = append(c.valid, 0)
@@ -101,7 +101,7 @@ func (t *Table) Batch(mem memory.Allocator) arrow.RecordBatch {
 		cols[i] = c.array(n, mem)
 		c.n, c.set, c.valid, c.index, c.val = 0, 0, c.valid[:0], c.index[:0], c.val[:0]
 		if !c.plain {
-			c.words.reset()
+			c.words.Reset()
 		}
 	}
 	cols[len(t.cols)] = fixedArray(arrow.PrimitiveTypes.Int64, arrow.Int64Traits.CastToBytes(t.lines), n, mem)
@@ -132,10 +132,11 @@ func (c *tableColumn) array(n int, mem memory.Allocator) arrow.Array {
 	index := buffer(mem, 4*n)
 	defer index.Release()
 	copy(arrow.Int32Traits.CastFromBytes(index.Bytes()), c.index)
-	offsets := buffer(mem, 4*len(c.words.off))
+	off, text := c.words.Values()
+	offsets := buffer(mem, 4*len(off))
 	defer offsets.Release()
-	copy(arrow.Int32Traits.CastFromBytes(offsets.Bytes()), c.words.off)
-	values := stringArray(len(c.words.off)-1, 0, nil, offsets, c.words.val, mem)
+	copy(arrow.Int32Traits.CastFromBytes(offsets.Bytes()), off)
+	values := stringArray(c.words.Len(), 0, nil, offsets, text, mem)
 	defer values.Release()
 	return dictionaryArray(n, n-c.set, valid, index, values)
 }

@@ -29,7 +29,7 @@ func TestTable(t *testing.T) {
 				if rnd.IntN(len(cells)) < c { // the first column is always null, the last nearly never
 					v := strings.Repeat("x", rnd.IntN(20)) + fmt.Sprint(rnd.IntN(1+c*c))
 					want[r][c] = v
-					cells[c] = []byte(v + fmt.Sprintf("%040d", rnd.IntN(9)))[: len(v) : len(v)+rnd.IntN(2)*short] // what stands behind is not its text
+					cells[c] = []byte(v + fmt.Sprintf("%040d", rnd.IntN(9)))[: len(v) : len(v)+rnd.IntN(2)*Short] // what stands behind is not its text
 				}
 			}
 			table.Append(cells, int64(r+10))

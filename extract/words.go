@@ -7,14 +7,15 @@ import (
 	"math/bits"
 )
 
-// short is the longest text that is compared as two machine words.
-const short = 16
+// Short is the longest text, in bytes, that is compared as two machine words.
+const Short = 16
 
-// words numbers distinct texts in order of first appearance. Those of up to
-// sixteen bytes are two words, and a table finds them without touching their
+// Words numbers distinct texts in order of first appearance. Those of up to
+// Short bytes are two words, and a table finds them without touching their
 // text: no text holds NUL, so the padding says where they end. Longer ones
-// are found by hash and compared. The tables stay for the next batch.
-type words struct {
+// are found by hash and compared. Reset makes a zero value ready, and keeps the
+// tables for the next batch. No text is empty.
+type Words struct {
 	off    []int32 // of the values in val; the first is 0
 	val    []byte
 	shorts []wordSlot // a power of two long
@@ -37,7 +38,8 @@ type longSlot struct {
 	id   int32 // from 1; 0 in an empty slot
 }
 
-func (w *words) reset() {
+// Reset forgets all texts.
+func (w *Words) Reset() {
 	w.off, w.val = append(w.off[:0], 0), w.val[:0]
 	if w.shorts == nil {
 		w.shorts, w.longs = make([]wordSlot, 64), make([]longSlot, 64)
@@ -49,16 +51,24 @@ func (w *words) reset() {
 	w.nShort, w.nLong, w.a, w.b = 0, 0, 0, 0
 }
 
-// number returns the number of text, which is not empty.
-func (w *words) number(text []byte) int32 {
+// Len returns how many distinct texts there are.
+func (w *Words) Len() int { return len(w.off) - 1 }
+
+// Values returns the texts, one behind the other, and where each begins: one
+// offset more than texts. Valid until the next call that adds or resets.
+func (w *Words) Values() (offsets []int32, text []byte) { return w.off, w.val }
+
+// Number returns the number of text. One with Short readable bytes (capacity)
+// is found faster.
+func (w *Words) Number(text []byte) int32 {
 	n := len(text)
-	if n > short {
+	if n > Short {
 		return w.long(text)
 	}
-	if cap(text) < short {
-		text = append(make([]byte, 0, short), text...)
+	if cap(text) < Short {
+		text = append(make([]byte, 0, Short), text...)
 	}
-	text = text[:short]
+	text = text[:Short]
 	a, b := binary.LittleEndian.Uint64(text), binary.LittleEndian.Uint64(text[8:])
 	if n <= 8 {
 		a, b = a&(1<<(8*n)-1), 0
@@ -66,29 +76,39 @@ func (w *words) number(text []byte) int32 {
 		b &= 1<<(8*(n-8)) - 1
 	}
 	if a != w.a || b != w.b {
-		w.a, w.b, w.same = a, b, w.short(a, b, n)
+		w.a, w.b, w.same = a, b, w.Pair(a, b)
 	}
 	return w.same
 }
 
-func (w *words) hash(a, b uint64) uint64 {
+func (w *Words) hash(a, b uint64) uint64 {
 	hi, lo := bits.Mul64(a^w.mix[0], b^w.mix[1]|1)
 	return (hi ^ lo ^ a) * 0x9E3779B97F4A7C15 >> 20
 }
 
-func (w *words) short(a, b uint64, n int) int32 {
+// Pair returns the number of a text of up to Short bytes: the first eight in a,
+// the others in b, little-endian, padded with NUL.
+func (w *Words) Pair(a, b uint64) int32 {
 	mask := uint64(len(w.shorts) - 1)
 	i := w.hash(a, b) & mask
-	for ; w.shorts[i].a != 0; i = (i + 1) & mask {
-		if s := &w.shorts[i]; s.a == a && s.b == b {
+	for ; ; i = (i + 1) & mask {
+		s := &w.shorts[i]
+		if s.a == a && s.b == b {
 			return s.id
+		}
+		if s.a == 0 {
+			break
 		}
 	}
 	id := int32(len(w.off) - 1)
 	w.shorts[i] = wordSlot{a, b, id}
 	w.val = binary.LittleEndian.AppendUint64(w.val, a)
 	w.val = binary.LittleEndian.AppendUint64(w.val, b)
-	w.val = w.val[:len(w.val)-short+n]
+	n := (bits.Len64(a) + 7) / 8
+	if b != 0 {
+		n = 8 + (bits.Len64(b)+7)/8
+	}
+	w.val = w.val[:len(w.val)-Short+n]
 	w.off = append(w.off, int32(len(w.val)))
 	if w.nShort++; w.nShort*2 > len(w.shorts) {
 		w.growShorts()
@@ -96,7 +116,7 @@ func (w *words) short(a, b uint64, n int) int32 {
 	return id
 }
 
-func (w *words) growShorts() {
+func (w *Words) growShorts() {
 	old := w.shorts
 	w.shorts = make([]wordSlot, 4*len(old))
 	mask := uint64(len(w.shorts) - 1)
@@ -112,7 +132,7 @@ func (w *words) growShorts() {
 	}
 }
 
-func (w *words) long(text []byte) int32 {
+func (w *Words) long(text []byte) int32 {
 	hash, mask := maphash.Bytes(w.seed, text), uint64(len(w.longs)-1)
 	i := hash & mask
 	for ; w.longs[i].id != 0; i = (i + 1) & mask {
@@ -131,7 +151,7 @@ func (w *words) long(text []byte) int32 {
 	return id - 1
 }
 
-func (w *words) growLongs() {
+func (w *Words) growLongs() {
 	old := w.longs
 	w.longs = make([]longSlot, 4*len(old))
 	mask := uint64(len(w.longs) - 1)

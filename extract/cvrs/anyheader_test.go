@@ -4,6 +4,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"github.com/dosebook/dosebook/extract/extracttest"
 )
 
 // TestAnyHeader reads what faulty headers leave, and holds that nothing of it
@@ -47,7 +49,7 @@ func TestAnyHeader(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer batch.Done()
-			rows := rowsOf(t, batch.Rows)
+			rows := extracttest.Rows(t, batch.Rows)
 			if len(rows) != 1 {
 				t.Fatalf("%d rows", len(rows))
 			}

@@ -5,26 +5,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/dosebook/dosebook/dose"
+	"github.com/dosebook/dosebook/extract"
 )
-
-// windows1252 holds what the bytes 0x80 to 0x9f mean; the five that Windows
-// leaves open stay control characters, as in the WHATWG Encoding Standard.
-var windows1252 = [32]rune{
-	'€', 0x81, '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', 0x8d, 'Ž', 0x8f,
-	0x90, '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', 0x9d, 'ž', 'Ÿ',
-}
-
-// appendWindows1252 appends cell as UTF-8.
-func appendWindows1252(to, cell []byte) []byte {
-	for _, c := range cell {
-		r := rune(c)
-		if 0x80 <= c && c < 0xa0 {
-			r = windows1252[c-0x80]
-		}
-		to = utf8.AppendRune(to, r)
-	}
-	return to
-}
 
 // unwrap takes off the double quotes around a cell, and halves those inside,
 // if they are all doubled; otherwise the quotes are data (CVRS v2 has no
@@ -71,7 +53,7 @@ func (w *worker) transcode(c *chunk, from int) {
 		if utf8.Valid(cell) {
 			out = append(out, cell...)
 		} else {
-			out = appendWindows1252(out, cell)
+			out = extract.AppendWindows1252(out, cell)
 			f, read := field[i-int(c.first[row])]
 			if read && i >= int(c.first[row]) && bytes.IndexByte(c.text[w.starts[c.row+row]:end], '\n') < 0 {
 				w.issue(c.row+row, w.lines[c.row+row], dose.NotUTF8, f)

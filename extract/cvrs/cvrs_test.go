@@ -15,6 +15,7 @@ import (
 
 	"github.com/dosebook/dosebook/dose"
 	"github.com/dosebook/dosebook/extract"
+	"github.com/dosebook/dosebook/extract/extracttest"
 )
 
 // plainly decodes well-formed text the slow, obvious way.
@@ -54,7 +55,7 @@ func TestSamples(t *testing.T) {
 	}
 }
 
-func hasCell(o outcome, name, value string) bool {
+func hasCell(o extracttest.Outcome, name, value string) bool {
 	return slices.ContainsFunc(o.Rows, func(r map[string]any) bool { return r[name] == value })
 }
 
@@ -137,10 +138,10 @@ func TestBlockSizeMakesNoDifference(t *testing.T) {
 	}
 	for _, size := range []int{64, 1000, 4096, 65536, 70000} {
 		got := readFrom(t, iotest.HalfReader(bytes.NewReader(text)), size)
-		if got.blocks <= want.blocks {
-			t.Errorf("blocks of %d: only %d", size, got.blocks)
+		if got.Blocks <= want.Blocks {
+			t.Errorf("blocks of %d: only %d", size, got.Blocks)
 		}
-		got.blocks = want.blocks
+		got.Blocks = want.Blocks
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("blocks of %d: %d rows, %d rejects, %d issues; want %d, %d, %d, or they differ", size,
 				len(got.Rows), len(got.Rejects), len(got.Issues), len(want.Rows), len(want.Rejects), len(want.Issues))
@@ -175,7 +176,7 @@ func TestColumnsBeyondCVRS(t *testing.T) {
 	if !reflect.DeepEqual(got.Rows, want) {
 		t.Errorf("got %v %v", got.Error, got.Rows)
 	}
-	if want := []found{{-1, 0, "FMT_002", ""}}; !reflect.DeepEqual(got.Issues, want) {
+	if want := []extracttest.Issue{{Row: -1, Code: "FMT_002"}}; !reflect.DeepEqual(got.Issues, want) {
 		t.Errorf("issues %v, want one on the file", got.Issues)
 	}
 }
@@ -256,7 +257,7 @@ func TestLongLineInBoundedMemory(t *testing.T) {
 		if used, bound := int(after.TotalAlloc-before.TotalAlloc), 2*size+8<<20; used > bound {
 			t.Errorf("blocks of %d: %d bytes allocated, want at most %d", size, used, bound)
 		}
-		want := []rejected{{3, "LINE_TOO_LONG", strings.Repeat("x", keptOfLong)}}
+		want := []extracttest.Reject{{Line: 3, Code: "LINE_TOO_LONG", Record: strings.Repeat("x", keptOfLong)}}
 		if !reflect.DeepEqual(got.Rejects, want) || len(got.Rows) != 2 || got.Rows[1]["line"] != int64(4) {
 			t.Errorf("blocks of %d: %d rejects, rows %v %s", size, len(got.Rejects), got.Rows, got.Error)
 		}
@@ -300,7 +301,7 @@ func TestDoneTwiceAndRowsAfterDone(t *testing.T) {
 	}
 	batch, _ := b.Decode()
 	defer batch.Rows.Release()
-	before := rowsOf(t, batch.Rows)
+	before := extracttest.Rows(t, batch.Rows)
 	batch.Done()
 	batch.Done()
 	for { // reuse of the block's memory
@@ -312,7 +313,7 @@ func TestDoneTwiceAndRowsAfterDone(t *testing.T) {
 		next.Rows.Release()
 		next.Done()
 	}
-	if !reflect.DeepEqual(rowsOf(t, batch.Rows), before) {
+	if !reflect.DeepEqual(extracttest.Rows(t, batch.Rows), before) {
 		t.Error("rows changed after Done")
 	}
 }
@@ -342,7 +343,7 @@ func TestSideBySide(t *testing.T) {
 			go func() {
 				batch, _ := b.Decode()
 				batch.Done()
-				part <- rowsOf(t, batch.Rows)
+				part <- extracttest.Rows(t, batch.Rows)
 				batch.Rows.Release()
 			}()
 		}

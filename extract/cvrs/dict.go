@@ -1,20 +1,17 @@
 package cvrs
 
 import (
-	"bytes"
 	"encoding/binary"
-	"hash/maphash"
-	"math/bits"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/dosebook/dosebook/dose"
+	"github.com/dosebook/dosebook/extract"
 )
 
-// short is the longest cell that is compared as two words.
-const short = 16
+const short = extract.Short
 
 // lowA and lowB keep the bytes of a cell of n bytes in its two words.
 var lowA, lowB = masks()
@@ -27,10 +24,7 @@ func masks() (a, b [32]uint64) {
 }
 
 // dictColumn gathers one column as a dictionary, in order of first appearance.
-// Cells of up to 16 bytes are two words, and a table finds them without
-// touching their text: rows hold no NUL, so the padding says where they end.
-// Longer ones are found by hash and compared. Its tables stay for the next
-// block.
+// Rows hold no NUL. Its tables stay for the next block.
 type dictColumn struct {
 	field uint16
 	mem   memory.Allocator
@@ -39,42 +33,17 @@ type dictColumn struct {
 	bits  validity
 	index *memory.Buffer // nil until a cell holds something
 	idx   []int32
-	off   []int32 // of the dictionary's values
-	val   []byte
-
-	words  []wordSlot // a power of two long
-	nWords int
-	longs  []longSlot
-	nLongs int
-	seed   maphash.Seed
-	mix    [2]uint64 // so that nobody can choose cells that collide
-	a, b   uint64    // the last short cell, and its number
-	same   int32
-}
-
-type wordSlot struct {
-	a, b uint64 // a is 0 in an empty slot: no cell begins with NUL
-	id   int32
-}
-
-type longSlot struct {
-	hash uint64
-	id   int32 // from 1; 0 in an empty slot
+	words extract.Words
+	a, b  uint64 // the last short cell, and its number
+	same  int32
 }
 
 func (c *dictColumn) begin(field uint16, bound int, mem memory.Allocator) {
 	c.field, c.mem, c.bound = field, mem, bound
 	c.bits.begin(mem, bound)
 	c.index, c.idx = nil, nil
-	c.off, c.val = append(c.off[:0], 0), c.val[:0]
-	if c.words == nil {
-		c.words = make([]wordSlot, 64)
-		c.seed = maphash.MakeSeed()
-		c.mix = [2]uint64{maphash.Bytes(c.seed, []byte{0}), maphash.Bytes(c.seed, []byte{1})}
-	}
-	clear(c.words)
-	clear(c.longs)
-	c.nWords, c.nLongs, c.a, c.b = 0, 0, 0, 0
+	c.words.Reset()
+	c.a, c.b = 0, 0
 }
 
 // fill adds cell k of the chunk's rows.
@@ -110,7 +79,7 @@ func (c *dictColumn) fill(ch *chunk, k int, w *worker) {
 		}
 		b := binary.LittleEndian.Uint64(cell[8:]) & lowB[n&31]
 		if a != la || b != lb {
-			la, lb, same = a, b, c.find(a, b)
+			la, lb, same = a, b, c.words.Pair(a, b)
 		}
 		idx[r] = same
 		set.add(1)
@@ -126,124 +95,31 @@ func (c *dictColumn) odd(text []byte, w *worker, row int) (int32, uint64) {
 	if wrapped {
 		w.issue(row, w.lines[row], dose.QuotesUnwrapped, c.field)
 	}
-	n := len(text)
-	switch {
-	case n == 0:
+	if len(text) == 0 {
 		return 0, 0
-	case n > short:
-		return c.findLong(text), 1
 	}
-	cell := text[:short]
-	return c.find(binary.LittleEndian.Uint64(cell)&lowA[n], binary.LittleEndian.Uint64(cell[8:])&lowB[n]), 1
-}
-
-func (c *dictColumn) hash(a, b uint64) uint64 {
-	hi, lo := bits.Mul64(a^c.mix[0], b^c.mix[1]|1)
-	return (hi ^ lo ^ a) * 0x9E3779B97F4A7C15 >> 20
-}
-
-// find returns the number of a short cell.
-func (c *dictColumn) find(a, b uint64) int32 {
-	mask := uint64(len(c.words) - 1)
-	i := c.hash(a, b) & mask
-	for ; ; i = (i + 1) & mask {
-		s := &c.words[i]
-		if s.a == a && s.b == b {
-			return s.id
-		}
-		if s.a == 0 {
-			break
-		}
-	}
-	id := int32(len(c.off) - 1)
-	c.words[i] = wordSlot{a, b, id}
-	c.val = binary.LittleEndian.AppendUint64(c.val, a)
-	c.val = binary.LittleEndian.AppendUint64(c.val, b)
-	n := (bits.Len64(a) + 7) / 8
-	if b != 0 {
-		n = 8 + (bits.Len64(b)+7)/8
-	}
-	c.val = c.val[:len(c.val)-short+n]
-	c.off = append(c.off, int32(len(c.val)))
-	if c.nWords++; c.nWords*2 > len(c.words) {
-		c.growWords()
-	}
-	return id
-}
-
-func (c *dictColumn) growWords() {
-	old := c.words
-	c.words = make([]wordSlot, 4*len(old))
-	mask := uint64(len(c.words) - 1)
-	for _, s := range old {
-		if s.a == 0 {
-			continue
-		}
-		i := c.hash(s.a, s.b) & mask
-		for c.words[i].a != 0 {
-			i = (i + 1) & mask
-		}
-		c.words[i] = s
-	}
-}
-
-// findLong returns the number of a cell of more than 16 bytes.
-func (c *dictColumn) findLong(text []byte) int32 {
-	if c.longs == nil {
-		c.longs = make([]longSlot, 64)
-	}
-	hash, mask := maphash.Bytes(c.seed, text), uint64(len(c.longs)-1)
-	i := hash & mask
-	for ; c.longs[i].id != 0; i = (i + 1) & mask {
-		s := &c.longs[i]
-		if id := s.id - 1; s.hash == hash && bytes.Equal(c.val[c.off[id]:c.off[id+1]], text) {
-			return id
-		}
-	}
-	c.val = append(c.val, text...)
-	c.off = append(c.off, int32(len(c.val)))
-	id := int32(len(c.off) - 1)
-	c.longs[i] = longSlot{hash, id}
-	if c.nLongs++; c.nLongs*2 > len(c.longs) {
-		c.growLongs()
-	}
-	return id - 1
-}
-
-func (c *dictColumn) growLongs() {
-	old := c.longs
-	c.longs = make([]longSlot, 4*len(old))
-	mask := uint64(len(c.longs) - 1)
-	for _, s := range old {
-		if s.id == 0 {
-			continue
-		}
-		i := s.hash & mask
-		for c.longs[i].id != 0 {
-			i = (i + 1) & mask
-		}
-		c.longs[i] = s
-	}
+	return c.words.Number(text), 1
 }
 
 // array returns the column of n rows, or nil when no cell held anything.
 func (c *dictColumn) array(n int) arrow.Array {
-	if len(c.off) == 1 {
+	if c.words.Len() == 0 {
 		c.bits.release()
 		if c.index != nil { // cells of nothing but quotes
 			c.index.Release()
 		}
 		return nil
 	}
+	offsets, text := c.words.Values()
 	off := memory.NewResizableBuffer(c.mem)
-	off.Resize(4 * len(c.off))
-	copy(arrow.Int32Traits.CastFromBytes(off.Bytes()), c.off)
+	off.Resize(4 * len(offsets))
+	copy(arrow.Int32Traits.CastFromBytes(off.Bytes()), offsets)
 	val := memory.NewResizableBuffer(c.mem)
-	val.Resize(len(c.val))
-	copy(val.Bytes(), c.val)
+	val.Resize(len(text))
+	copy(val.Bytes(), text)
 	c.index.ResizeNoShrink(4 * n)
 	valid, nulls := c.bits.buffer(n)
-	return dictionary(n, nulls, valid, c.index, len(c.off)-1, off, val)
+	return dictionary(n, nulls, valid, c.index, c.words.Len(), off, val)
 }
 
 // dictionary makes the array and gives up the buffers.

@@ -40,7 +40,7 @@ func FuzzDecode(f *testing.F) {
 					t.Fatalf("row %d: %s holds %q", i, name, s)
 				}
 			}
-			for at < len(lines) && lines[at] != got.raw[i] {
+			for at < len(lines) && lines[at] != got.Raw[i] {
 				at++
 			}
 		}
@@ -48,7 +48,7 @@ func FuzzDecode(f *testing.F) {
 			t.Fatal("a row's record is no line of the payload, or out of order")
 		}
 		other := read(t, text, int(size)*7+65)
-		if got.blocks, other.blocks = 0, 0; !reflect.DeepEqual(got, other) {
+		if got.Blocks, other.Blocks = 0, 0; !reflect.DeepEqual(got, other) {
 			t.Fatal("the block size makes a difference")
 		}
 	})

@@ -55,8 +55,8 @@ func TestAlone(t *testing.T) {
 			}
 			for i, p := range got.Parts {
 				fmt.Fprintf(&alone, "%s\n", p.Text)
-				if i < len(at) && string(p.Record) != whole.raw[at[i]] {
-					t.Errorf("%s, line %d: the record is %s, want %s", path, line, p.Record, whole.raw[at[i]])
+				if i < len(at) && string(p.Record) != whole.Raw[at[i]] {
+					t.Errorf("%s, line %d: the record is %s, want %s", path, line, p.Record, whole.Raw[at[i]])
 				}
 			}
 			less += len(text) - alone.Len()

@@ -85,18 +85,18 @@ func TestBlocks(t *testing.T) {
 	var b bytes.Buffer
 	generate(&b, 500, 250)
 	one := read(t, b.Bytes(), 0)
-	if one.blocks != 1 || len(one.Rows) != 500 || len(one.Issues) > 0 {
-		t.Fatal(one.blocks, len(one.Rows), one.Issues)
+	if one.Blocks != 1 || len(one.Rows) != 500 || len(one.Issues) > 0 {
+		t.Fatal(one.Blocks, len(one.Rows), one.Issues)
 	}
 	many := read(t, b.Bytes(), 3000)
-	if many.blocks < 100 {
-		t.Fatal(many.blocks)
+	if many.Blocks < 100 {
+		t.Fatal(many.Blocks)
 	}
-	if one.blocks, many.blocks = 0, 0; !reflect.DeepEqual(one, many) {
+	if one.Blocks, many.Blocks = 0, 0; !reflect.DeepEqual(one, many) {
 		t.Error("many blocks differ from one")
 	}
 	slow := readFrom(t, iotest.OneByteReader(bytes.NewReader(b.Bytes())), 3000)
-	if slow.blocks = 0; !reflect.DeepEqual(one, slow) {
+	if slow.Blocks = 0; !reflect.DeepEqual(one, slow) {
 		t.Error("reading byte by byte makes a difference")
 	}
 	list := strings.SplitAfter(strings.TrimSuffix(b.String(), "\n"), "\n")

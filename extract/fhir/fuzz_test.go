@@ -37,7 +37,7 @@ func FuzzDecode(f *testing.F) {
 					t.Fatalf("row %d: %s holds %q", i, name, s)
 				}
 			}
-			if !bytes.Contains(in, []byte(got.raw[i])) {
+			if !bytes.Contains(in, []byte(got.Raw[i])) {
 				t.Fatalf("row %d: its record is no part of the payload", i)
 			}
 		}
@@ -47,7 +47,7 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 		other := read(t, in, int(size)*7+65)
-		if got.blocks, other.blocks = 0, 0; !reflect.DeepEqual(got, other) {
+		if got.Blocks, other.Blocks = 0, 0; !reflect.DeepEqual(got, other) {
 			t.Fatal("the block size makes a difference")
 		}
 	})

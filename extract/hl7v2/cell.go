@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/dosebook/dosebook/dose"
+	"github.com/dosebook/dosebook/extract"
 )
 
 // first returns the first repetition of a field.
@@ -54,7 +55,7 @@ func (w *worker) clean(col uint16, text []byte) []byte {
 	}
 	if !utf8.Valid(text) {
 		w.find(dose.NotUTF8, col)
-		text = w.keep(appendWindows1252(w.room(3*len(text)), text))
+		text = w.keep(extract.AppendWindows1252(w.room(3*len(text)), text))
 	}
 	return text
 }
@@ -142,22 +143,4 @@ func (w *worker) keep(text []byte) []byte {
 		w.arena = w.arena[:n]
 	}
 	return text
-}
-
-// windows1252 holds what the bytes 0x80 to 0x9f mean; the five that Windows
-// leaves open stay control characters, as in the WHATWG Encoding Standard.
-var windows1252 = [32]rune{
-	'€', 0x81, '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', 0x8d, 'Ž', 0x8f,
-	0x90, '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', 0x9d, 'ž', 'Ÿ',
-}
-
-func appendWindows1252(to, text []byte) []byte {
-	for _, c := range text {
-		r := rune(c)
-		if 0x80 <= c && c < 0xa0 {
-			r = windows1252[c-0x80]
-		}
-		to = utf8.AppendRune(to, r)
-	}
-	return to
 }

@@ -42,7 +42,7 @@ func FuzzDecode(f *testing.F) {
 					t.Fatalf("row %d: %s holds %q", i, name, s)
 				}
 			}
-			if !strings.Contains(got.raw[i], "RXA") {
+			if !strings.Contains(got.Raw[i], "RXA") {
 				t.Fatalf("row %d: its record holds no RXA", i)
 			}
 		}
@@ -52,7 +52,7 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 		other := read(t, in, int(size)*7+65)
-		if got.blocks, other.blocks = 0, 0; !reflect.DeepEqual(got, other) {
+		if got.Blocks, other.Blocks = 0, 0; !reflect.DeepEqual(got, other) {
 			t.Fatal("the block size makes a difference")
 		}
 	})
@@ -66,7 +66,7 @@ func TestMemoryOfRecords(t *testing.T) {
 	for name, in := range map[string]string{"rows": head + good, "rejects": head + bad} {
 		got := read(t, []byte(in), 0)
 		n := 0
-		for _, r := range got.raw {
+		for _, r := range got.Raw {
 			n += len(r)
 		}
 		for _, r := range got.Rejects {

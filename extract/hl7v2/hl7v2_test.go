@@ -11,6 +11,7 @@ import (
 	"testing/iotest"
 
 	"github.com/dosebook/dosebook/dose"
+	"github.com/dosebook/dosebook/extract/extracttest"
 )
 
 // whole is what a good message becomes: every column that HL7 carries.
@@ -41,7 +42,7 @@ func change(row map[string]any, cells ...string) map[string]any {
 	return row
 }
 
-func wantRows(t *testing.T, got outcome, want ...map[string]any) {
+func wantRows(t *testing.T, got extracttest.Outcome, want ...map[string]any) {
 	t.Helper()
 	if got.Error != "" || len(got.Rows) != len(want) {
 		t.Fatalf("%d rows, want %d: %s %v", len(got.Rows), len(want), got.Error, got.Rejects)
@@ -190,8 +191,8 @@ func TestEveryBlockSize(t *testing.T) {
 	}
 	for size := 1; size < len(in)+2; size++ {
 		got := read(t, in, size)
-		if got.blocks, want.blocks = 0, 0; !reflect.DeepEqual(got, want) {
-			t.Fatalf("in blocks of %d: %d rows, %s; want %s", size, len(got.Rows), got.codes(), want.codes())
+		if got.Blocks, want.Blocks = 0, 0; !reflect.DeepEqual(got, want) {
+			t.Fatalf("in blocks of %d: %d rows, %s; want %s", size, len(got.Rows), codes(got), codes(want))
 		}
 	}
 }
@@ -206,7 +207,7 @@ func TestPPRL(t *testing.T) {
 }
 
 // codes lists rejects and issues as "line CODE field", rejects first.
-func (o outcome) codes() string {
+func codes(o extracttest.Outcome) string {
 	var out []string
 	for _, r := range o.Rejects {
 		out = append(out, fmt.Sprintf("%d %s", r.Line, r.Code))
@@ -275,13 +276,13 @@ func TestCascade(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := read(t, c.in, 0)
-			if got.Error != "" || len(got.Rows) != c.rows || got.codes() != c.want {
-				t.Errorf("%s%d rows, %s; want %d, %s", got.Error, len(got.Rows), got.codes(), c.rows, c.want)
+			if got.Error != "" || len(got.Rows) != c.rows || codes(got) != c.want {
+				t.Errorf("%s%d rows, %s; want %d, %s", got.Error, len(got.Rows), codes(got), c.rows, c.want)
 			}
 			for _, size := range []int{1, 700, 5000} {
 				other := read(t, c.in, size)
-				if other.blocks, got.blocks = 0, 0; !reflect.DeepEqual(other, got) {
-					t.Errorf("in blocks of %d: %d rows, %s", size, len(other.Rows), other.codes())
+				if other.Blocks, got.Blocks = 0, 0; !reflect.DeepEqual(other, got) {
+					t.Errorf("in blocks of %d: %d rows, %s", size, len(other.Rows), codes(other))
 				}
 			}
 		})
@@ -315,10 +316,10 @@ func TestRecord(t *testing.T) {
 	orc2 := strings.Replace(orc, "E1", "E2", 1)
 	in := text("BHS|^~\\&", msh, pid, pd1, orc, rxa, rxr, orc2, rxa, obx, "BTS|1")
 	got := read(t, in, 0)
-	if len(got.raw) != 2 {
+	if len(got.Raw) != 2 {
 		t.Fatal(got)
 	}
-	for i, raw := range got.raw {
+	for i, raw := range got.Raw {
 		again := read(t, []byte(raw), 0)
 		got.Rows[i]["line"] = int64(5)
 		if len(again.Rows) != 1 || !reflect.DeepEqual(again.Rows[0], got.Rows[i]) {

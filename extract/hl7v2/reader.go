@@ -35,20 +35,12 @@ type region struct {
 
 // fill reads into buf from n on until it is full or src ends.
 func (r *reader) fill(buf []byte, n int) (int, error) {
-	for idle := 0; n < len(buf) && !r.done; {
-		m, err := r.src.Read(buf[n:])
-		n += m
-		if idle++; m > 0 {
-			idle = 0
-		}
-		switch {
-		case err == io.EOF:
-			r.done = true
-		case err != nil:
-			return n, fmt.Errorf("read %s after line %d: %w", r.name, r.line-1, err)
-		case idle == 100:
-			return n, fmt.Errorf("read %s after line %d: %w", r.name, r.line-1, io.ErrNoProgress)
-		}
+	if r.done {
+		return n, nil
+	}
+	n, done, err := extract.Fill(r.src, buf, n)
+	if r.done = done; err != nil {
+		return n, fmt.Errorf("read %s after line %d: %w", r.name, r.line-1, err)
 	}
 	return n, nil
 }
