@@ -108,3 +108,16 @@ func (s *Stored) Close() error {
 	}
 	return s.f.Close()
 }
+
+// RowGroups returns the rows of each row group of a segment's events: what one
+// block of the payload became.
+func (l Lake) RowGroups(registry, segment string) (rows []int64, err error) {
+	s, err := l.Stored(registry, segment, EventFile, []string{})
+	if err != nil {
+		return nil, err
+	}
+	for i := range s.f.NumRowGroups() {
+		rows = append(rows, s.f.MetaData().RowGroup(i).NumRows())
+	}
+	return rows, s.Close()
+}

@@ -19,6 +19,7 @@ import (
 func releaseCommand(e *env) *cobra.Command {
 	c := &cobra.Command{Use: "release", Short: "Make and list releases"}
 	var asOf int64
+	var from string
 	build := &cobra.Command{
 		Use:   "build",
 		Short: "Make the files of all counties from what is loaded",
@@ -27,14 +28,19 @@ recipients, and the tables around them, with a manifest of rows, bytes and
 SHA-256. The same ledger position built again is the same release, byte by
 byte. --as-of goes back to an earlier position.
 
+--from snowflake takes the rows from there instead of from the local warehouse
+and the lake, and gives the same bytes. Of a release that is there already it
+proves that: it is built again beside it, and compared.
+
 The gate then holds it against the release before and against itself: it ends
 ready and is the latest, or held (exit 5) until a steward approves it, or failed
 (exit 1). docs/RELEASES.md has the checks and their limits.`,
 		Example: `  dosebook release build
-  dosebook release build --as-of 41 --json`,
+  dosebook release build --as-of 41 --json
+  dosebook release build --from snowflake --config dosebook.yaml`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			m, err := e.build(cmd.Context(), asOf)
+			m, err := e.buildFromAny(cmd.Context(), from, asOf)
 			if err != nil {
 				return err
 			}
@@ -49,6 +55,7 @@ ready and is the latest, or held (exit 5) until a steward approves it, or failed
 		},
 	}
 	build.Flags().Int64Var(&asOf, "as-of", 0, "ledger position (default: all that is loaded)")
+	build.Flags().StringVar(&from, "from", "duckdb", "warehouse: duckdb or snowflake")
 	list := &cobra.Command{
 		Use: "list", Short: "List the releases", Args: cobra.NoArgs,
 		Example: `  dosebook release list --json`,
@@ -65,6 +72,17 @@ ready and is the latest, or held (exit 5) until a steward approves it, or failed
 
 // asOfPrefix starts the folders of warehouses that are built to look back.
 const asOfPrefix = ".part-as-of-"
+
+// buildFromAny makes the release of a warehouse.
+func (e *env) buildFromAny(ctx context.Context, from string, asOf int64) (built, error) {
+	switch from {
+	case "duckdb":
+		return e.build(ctx, asOf)
+	case "snowflake":
+		return e.buildFromSnowflake(ctx, asOf)
+	}
+	return built{}, fmt.Errorf("--from %q is not a warehouse: say duckdb or snowflake: %w", from, dose.ErrInvalid)
+}
 
 // build makes the release of a ledger position, 0 for the newest. An earlier
 // one is made from a warehouse of its own, rebuilt from the lake.

@@ -33,6 +33,8 @@ type Config struct {
 	Timeout time.Duration `yaml:"timeout"` // of a statement; empty: 15m
 	SignIn  time.Duration `yaml:"sign_in"` // until the account counts as away; empty: 30s
 
+	Govern Govern `yaml:"govern,omitempty"` // docs/SNOWFLAKE.md, the account
+
 	// For an emulator or a private link.
 	Host     string `yaml:"host"`
 	Port     int    `yaml:"port"`
@@ -86,7 +88,7 @@ func (c Config) Check() error {
 		"oauth has client_id, secret_env and token_url, which begins with https://")
 	no(c.Timeout < 0 || c.SignIn < 0, "timeout and sign_in are not negative")
 	no(c.Protocol != "" && c.Protocol != "https" && !(c.Protocol == "http" && loopback(c.Host)), "protocol is https, or http for a host on this machine")
-	return errors.Join(all...)
+	return errors.Join(append(all, c.Govern.check())...)
 }
 
 func loopback(host string) bool {

@@ -7,6 +7,8 @@ import (
 	"database/sql"
 	"fmt"
 
+	"github.com/apache/arrow-go/v18/arrow"
+
 	"github.com/dosebook/dosebook/dose"
 )
 
@@ -19,3 +21,7 @@ func pool(Config, credentials) (*sql.DB, error) {
 func tagged(ctx context.Context, _ string) context.Context { return ctx }
 
 func answer(error) (n int, state, query string, ok bool) { return 0, "", "", false }
+
+func arrowRows(context.Context, *sql.Conn, string, func([]field) error, func(arrow.RecordBatch) error) error {
+	return nil
+}

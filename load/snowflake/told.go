@@ -2,6 +2,7 @@ package snowflake
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/dosebook/dosebook/dose"
@@ -9,6 +10,12 @@ import (
 
 // failedToAuth is the driver's own number for a sign-in that was refused.
 const failedToAuth = 260008
+
+// own is an error of ours that comes through the driver: its text quotes no
+// value and may be told.
+type own struct{ error }
+
+func (o own) Unwrap() error { return o.error }
 
 // told says what an error of the driver means, and nothing of its text, which
 // may quote values, statements and secrets.
@@ -18,6 +25,9 @@ func told(ctx context.Context, doing string, err error) error {
 	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", doing, ctx.Err())
+	}
+	if o := (own{}); errors.As(err, &o) {
+		return fmt.Errorf("%s: %w", doing, o.error)
 	}
 	n, state, query, ok := answer(err)
 	if !ok {
