@@ -4,14 +4,19 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	entities "html"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/dosebook/dosebook/access"
 	"github.com/dosebook/dosebook/dose"
@@ -60,55 +65,102 @@ func (r reader) sees(place dose.Place, level dose.Level) bool {
 	return r.place == "" || r.place == place || in[place] == r.place
 }
 
+// state says whether the reader is the state's own.
+func (r reader) state() bool {
+	return r.place == "" && (r.role == access.Steward || r.role == access.Reporter)
+}
+
 var (
-	rowsOf  = regexp.MustCompile(`rows of <([^>]+)> table (\w+)`)
-	atLevel = regexp.MustCompile(`at level (\w+)`)
+	rowsOf   = regexp.MustCompile(`rows of <([^>]+)> table (\w+)(?: at level (\w+))?`)
+	atLevel  = regexp.MustCompile(`at level (\w+)`)
+	figureOf = regexp.MustCompile(`\b7,?0(\d\d),?\d{3}\b`)
 )
+
+// share is how much of a grid is asked: all with DOSEBOOK_TEST_LONG=1, else a
+// sample with a fixed seed, of readers of some places.
+func share(sample float64) (float64, []dose.Place) {
+	if os.Getenv("DOSEBOOK_TEST_LONG") != "1" {
+		return sample, []dose.Place{"06001", "06019", "berkeley"}
+	}
+	return 1, slices.DeleteFunc(dose.Places(), func(p dose.Place) bool { return p == dose.OutOfState || p == dose.UnknownCounty })
+}
+
+// walkGrid asks each address as each reader, several at once, and judges the
+// answers. The audit goes to memory as far as the disk is concerned:
+// TestAuditComesBeforeBytes is about the disk.
+func walkGrid(t *testing.T, w *world, all []address, sample float64, atLeast int) {
+	t.Helper()
+	w.cfg.Limits, w.cfg.Log, w.cfg.Downloads = Limits{PerSecond: 1e9, Burst: 1e9, DayBytes: 1 << 60}, nil, 100
+	w.h = New(w.cfg)
+	w.db.SetMaxOpenConns(1)
+	if _, err := w.db.Exec("pragma synchronous = off"); err != nil {
+		t.Fatal(err)
+	}
+	part, own := share(sample)
+	people := readers(w, own)
+	var asked, given, rows atomic.Int64
+	var walk errgroup.Group
+	walk.SetLimit(8)
+	for n, at := range all {
+		walk.Go(func() error {
+			random := rand.New(rand.NewPCG(8, uint64(n)))
+			for _, r := range people {
+				if random.Float64() >= part {
+					continue
+				}
+				asked.Add(1)
+				rec := w.ask(at.method, at.path, r.token)
+				if to := rec.Header().Get("Location"); rec.Code == http.StatusSeeOther && strings.HasPrefix(to, extracts) {
+					rec = w.ask("GET", to, r.token)
+				}
+				if rec.Code < 300 {
+					given.Add(1)
+				}
+				body := entities.UnescapeString(rec.Body.String())
+				rows.Add(int64(len(rowsOf.FindAllString(body, -1)) + len(figureOf.FindAllString(body, -1))))
+				if wrong := at.judge(r, rec.Code, body); wrong != "" {
+					t.Errorf("%s, %s %s: %d, %s", r.name, at.method, at.path, rec.Code, wrong)
+				}
+			}
+			return nil
+		})
+	}
+	if err := walk.Wait(); err != nil || int(asked.Load()) < atLeast || int(given.Load()) < atLeast/20 || int(rows.Load()) < atLeast/20 {
+		t.Errorf("%v: a grid of %d, %d given, %d marks of rows and counts", err, asked.Load(), given.Load(), rows.Load())
+	}
+	t.Logf("%d readers, %d addresses, %d requests, %d answered, %d marks of rows and counts in them", len(people), len(all), asked.Load(), given.Load(), rows.Load())
+}
 
 // TestGrid asks every address that the OpenAPI document makes, for every
 // place and file it lists, as every role at every level: rows of no other
 // place, nothing above the level, nothing without a grant. The expectation is
 // written beside the table of docs/ACCESS.md, not taken from Decide.
-// DOSEBOOK_TEST_LONG=1 asks all of it, else a sample with a fixed seed.
 func TestGrid(t *testing.T) {
 	w := newWorld(t)
-	w.cfg.Limits = Limits{PerSecond: 1e9, Burst: 1e9}
 	w.cfg.Limit = func(_ context.Context, src, dst string) (int64, error) { return 3, relevel(src, dst, dose.Limited) }
-	w.h = New(w.cfg)
-	w.db.SetMaxOpenConns(1)
-	if _, err := w.db.Exec("pragma synchronous = off"); err != nil { // TestAuditComesBeforeBytes is about the disk
-		t.Fatal(err)
-	}
-	share := 0.02
-	if os.Getenv("DOSEBOOK_TEST_LONG") == "1" {
-		share = 1
-	}
-	random := rand.New(rand.NewPCG(8, 8))
-	own := []dose.Place{"06001", "06019", "berkeley"}
-	if share == 1 {
-		own = slices.DeleteFunc(dose.Places(), func(p dose.Place) bool { return p == dose.OutOfState || p == dose.UnknownCounty })
-	}
-	all := readers(w, own)
-	asked, given := 0, 0
-	for _, at := range addresses(t, w) {
-		for _, r := range all {
-			if random.Float64() >= share {
-				continue
-			}
-			asked++
-			rec := w.ask(at.method, at.path, r.token)
-			if rec.Code < 300 {
-				given++
-			}
-			if wrong := at.judge(r, rec.Code, rec.Body.String()); wrong != "" {
-				t.Errorf("%s, %s %s: %d, %s", r.name, at.method, at.path, rec.Code, wrong)
+	walkGrid(t, w, addresses(t, w, func(template, policy string) bool { return policy != "open" && strings.HasPrefix(template, "/api/") }), 0.02, 1000)
+}
+
+// TestGridOfPages asks every page, in a release of true Parquet: each text of
+// it says whose it is and at which level it may be seen, each count whose it
+// is. What a page leads to, the file of an extract with all columns, is asked
+// too.
+func TestGridOfPages(t *testing.T) {
+	w := newWorld(t)
+	w.plantPages()
+	pages := addresses(t, w, func(template, policy string) bool {
+		return template == "/" || policy != "open" && !strings.HasPrefix(template, "/api/")
+	})
+	for _, a := range pages {
+		if strings.HasSuffix(a.template, "/rows") {
+			for _, query := range []string{"?table=dose_event", "?table=recipient&columns=all", "?table=dose&columns=all"} {
+				b := a
+				b.path += query
+				pages = append(pages, b)
 			}
 		}
 	}
-	if asked < 1000 || given < 100 {
-		t.Errorf("a grid of %d, %d given", asked, given)
-	}
-	t.Logf("%d readers, %d requests, %d answered", len(all), asked, given)
+	walkGrid(t, w, pages, 0.03, 1000)
 }
 
 // address is one request that the document makes.
@@ -118,14 +170,14 @@ type address struct {
 }
 
 // addresses fills each path of the document with every place and file.
-func addresses(t *testing.T, w *world) (out []address) {
+func addresses(t *testing.T, w *world, which func(template, policy string) bool) (out []address) {
 	t.Helper()
 	for template, operations := range readDocument(t, w).Paths {
 		for method, op := range operations {
-			if op.Policy == "open" || strings.Contains(template, "{release}") || !strings.HasPrefix(template, "/api/") {
-				continue // pages read rows, which this world's files have not
+			if !which(template, op.Policy) {
+				continue
 			}
-			paths := []address{{strings.ToUpper(method), strings.Replace(template, "{id}", id, 1), template, op.Policy, ""}}
+			paths := []address{{strings.ToUpper(method), strings.NewReplacer("{id}", id, "{release}", id).Replace(template), template, op.Policy, ""}}
 			for _, p := range op.Parameters {
 				if p.In != "path" || len(p.Schema.Enum) == 0 {
 					continue
@@ -146,6 +198,9 @@ func addresses(t *testing.T, w *world) (out []address) {
 			out = append(out, paths...)
 		}
 	}
+	for i := range out { // what the document does not list
+		out[i].path = params.ReplaceAllString(out[i].path, "1")
+	}
 	slices.SortFunc(out, func(a, b address) int { return strings.Compare(a.method+a.path, b.method+b.path) })
 	return out
 }
@@ -154,24 +209,30 @@ func addresses(t *testing.T, w *world) (out []address) {
 func (a address) judge(r reader, status int, body string) string {
 	for _, m := range rowsOf.FindAllStringSubmatch(body, -1) {
 		level := dose.Identified
-		if l := atLevel.FindStringSubmatch(body); l != nil {
+		if m[3] != "" {
+			level, _ = dose.ParseLevel(m[3])
+		} else if l := atLevel.FindStringSubmatch(body); l != nil {
 			level, _ = dose.ParseLevel(l[1])
 		}
 		if m[1] == "state" {
-			if r.place != "" || r.role != access.Steward && r.role != access.Reporter || m[2] == "reject" && r.level < dose.Identified {
+			if !r.state() || m[2] == "reject" && r.level < dose.Identified {
 				return "the state's rows"
 			}
 		} else if !r.sees(dose.Place(m[1]), level) || a.place != "" && dose.Place(m[1]) != a.place {
 			return "rows of " + m[1] + " at level " + level.String()
 		}
 	}
-	for _, m := range countyPath.FindAllStringSubmatch(body, -1) { // manifests and lists
-		if !r.sees(dose.Place(m[1]), dose.Identified) && status < 300 {
-			// The root manifest names all files, with no person in it.
-			if root := strings.HasSuffix(a.template, "{id}/manifest.json") && r.place == "" && (r.role == access.Steward || r.role == access.Reporter); !root {
-				return "the files of " + m[1]
-			}
+	for _, m := range figureOf.FindAllStringSubmatch(body, -1) {
+		n, _ := strconv.Atoi(m[1])
+		switch {
+		case n < len(dose.Places()) && !r.sees(dose.Places()[n], dose.Limited):
+			return "counts of " + string(dose.Places()[n])
+		case n >= len(dose.Places()) && !r.state():
+			return "the state's counts"
 		}
+	}
+	if wrong := a.judgeLinks(r, status, body); wrong != "" {
+		return wrong
 	}
 	may, ruled := a.may(r)
 	switch {
@@ -185,12 +246,34 @@ func (a address) judge(r reader, status int, body string) string {
 	return ""
 }
 
-var countyPath = regexp.MustCompile(`counties/([0-9a-zA-Z-]+)/`)
+var countyPath = regexp.MustCompile(`(/api/v1/releases/[^/]+/)?counties/([0-9a-zA-Z-]+)/(limited/)?`)
+
+// judgeLinks judges the files that manifests, lists and pages name: a place's
+// own files are identified, its limited ones and its pages less.
+func (a address) judgeLinks(r reader, status int, body string) string {
+	page := !strings.HasPrefix(a.template, "/api/")
+	for _, m := range countyPath.FindAllStringSubmatch(body, -1) {
+		level := dose.Identified
+		if m[3] != "" || page && m[1] == "" {
+			level = dose.Limited
+		}
+		// The root manifest names all files, with no person in it.
+		root := strings.HasSuffix(a.template, "{id}/manifest.json") && r.state()
+		if !r.sees(dose.Place(m[2]), level) && status < 300 && !root {
+			return "the files of " + m[2]
+		}
+	}
+	return ""
+}
 
 // may says whether the reader may pass the door, by docs/ACCESS.md.
 func (a address) may(r reader) (may, ruled bool) {
 	switch {
-	case a.policy == "user", a.policy == "list releases, deidentified":
+	case a.method != "GET" && !strings.HasPrefix(a.template, "/api/"):
+		return false, false // a form without its fields
+	case strings.HasSuffix(a.path, "/weeks.csv"):
+		return r.state(), true
+	case a.policy == "open", a.policy == "user", a.policy == "list releases, deidentified":
 		return true, true
 	case a.place != "" && strings.HasPrefix(a.policy, "read place files, "):
 		level, err := dose.ParseLevel(strings.TrimPrefix(a.policy, "read place files, "))
@@ -199,12 +282,12 @@ func (a address) may(r reader) (may, ruled bool) {
 		stateOnly := a.place == dose.OutOfState || a.place == dose.UnknownCounty
 		scope := reader{role: access.Steward, level: dose.Identified, place: r.place}
 		return (r.role == access.Steward || r.role == access.Auditor) && scope.sees(a.place, dose.Deidentified) && !(stateOnly && r.place != ""), true
-	case strings.HasPrefix(a.policy, "read state files") && strings.HasSuffix(a.template, "{file}"):
+	case strings.HasPrefix(a.policy, "read state files") && (strings.HasSuffix(a.template, "{file}") || !strings.HasPrefix(a.template, "/api/")):
 		level := dose.Deidentified
 		if strings.Contains(a.path, "/reject.") {
 			level = dose.Identified
 		}
-		return r.place == "" && (r.role == access.Steward || r.role == access.Reporter) && r.level >= level, true
+		return r.state() && r.level >= level, true
 	}
 	return false, false // what the body holds is judged all the same
 }

@@ -135,7 +135,7 @@ func (s *server) log(rec *recorder, r *http.Request, ms int64, cut bool) {
 	if cut {
 		attrs = append(attrs, "cut", true)
 	}
-	if rec.err != nil && newProblem(rec.err).Status >= 500 && !gone(rec.err) {
+	if rec.err != nil && (newProblem(rec.err).Status >= 500 || errors.As(rec.err, new(fault))) && !gone(rec.err) {
 		level, attrs = slog.LevelError, append(attrs, "err", rec.err.Error())
 	}
 	s.Log.Log(r.Context(), level, "request", attrs...)

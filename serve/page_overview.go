@@ -121,11 +121,14 @@ func (s *server) lastDays(ctx context.Context, id string) (map[string]lastDay, e
 		}
 		defer func() { err = errors.Join(err, t.close()) }()
 		p, err := t.part(ctx, "", nil, "county_fips", "cumulative_total_doses", "cumulative_at_least_one_dose", "cumulative_fully_vaccinated")
+		if err != nil {
+			return nil, err
+		}
 		out := map[string]lastDay{}
 		for i := range p.rows { // days are in order
 			out[p.text("county_fips", i)] = lastDay{p.int("cumulative_total_doses", i), p.int("cumulative_at_least_one_dose", i), p.int("cumulative_fully_vaccinated", i)}
 		}
-		return out, err
+		return out, nil
 	})
 }
 

@@ -175,10 +175,13 @@ func (s *server) fillFindings(ctx context.Context, q *dashboards.Quality, id str
 	}
 	defer func() { err = errors.Join(err, t.close()) }()
 	p, err := t.part(ctx, "", nil, "code", "severity", "says", "remedy")
+	if err != nil {
+		return err
+	}
 	for i := range p.rows {
 		q.Findings = append(q.Findings, dashboards.Finding{Code: p.text("code", i), Severity: p.text("severity", i), Says: p.text("says", i), Remedy: p.text("remedy", i)})
 	}
-	return err
+	return nil
 }
 
 // qualityCSV sends the tables of the page of quality.

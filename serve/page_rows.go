@@ -83,7 +83,7 @@ func (s *server) rowsPage(w http.ResponseWriter, r *http.Request, p access.Princ
 		return fmt.Errorf("the rows are not there yet; try again in a minute: %w", dose.ErrTooMuch)
 	}
 	if j.err != nil {
-		return j.err
+		return rowsFault(j.err)
 	}
 	if all {
 		http.Redirect(w, r, permalink(q), http.StatusSeeOther)
@@ -97,6 +97,16 @@ func (s *server) rowsPage(w http.ResponseWriter, r *http.Request, p access.Princ
 	e.Rows = int64(len(body.First))
 	return s.showPage(w, r, p, e, "rows", dashboards.Page{Title: "Rows behind a figure", Release: q.Release, Body: *body,
 		Lead: placeTitle(q.Place) + ". Each row is in the audit as read by you."})
+}
+
+// rowsFault is what a page says of an answer that could not be made. The
+// question was checked before, so what is wrong is the file.
+func rowsFault(err error) error {
+	switch dose.Status(err) {
+	case http.StatusInternalServerError, http.StatusBadRequest:
+		faulty(&err)
+	}
+	return err
 }
 
 func (s *server) rowsBody(query url.Values, q release.Question, f release.File) (*dashboards.Rows, error) {

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/parquet-go/parquet-go"
+
+	"github.com/dosebook/dosebook/dose"
 )
 
 // A page reads few columns of few rows: first the one column that says which
@@ -26,8 +28,25 @@ type table struct {
 	fields []parquet.Field
 }
 
+// fault says that a table which a page reads is missing, no Parquet, or lacks
+// a column: damage, or a release of another version. Its text is for the log;
+// the reader is told what to do (problem.go).
+type fault struct{ err error }
+
+func (f fault) Error() string { return f.err.Error() }
+func (f fault) Unwrap() error { return dose.ErrHeld }
+
+// faulty turns an error of reading a table into a fault, but for a caller who
+// has gone.
+func faulty(err *error) {
+	if *err != nil && !gone(*err) && !errors.As(*err, new(fault)) {
+		*err = fault{*err}
+	}
+}
+
 // openTable opens the file at rel below dir, in the root.
-func openTable(dir, rel string) (*table, error) {
+func openTable(dir, rel string) (_ *table, err error) {
+	defer faulty(&err)
 	f, err := os.OpenInRoot(dir, filepath.FromSlash(rel))
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %v", rel, err) // not "not found": the manifest has it
@@ -80,8 +99,9 @@ func (p part) day(col string, row int) string {
 
 // part reads columns of the rows whose text column where is one of is; of all
 // rows with no where.
-func (t *table) part(ctx context.Context, where string, is []string, columns ...string) (part, error) {
-	out := part{cells: map[string][]parquet.Value{}}
+func (t *table) part(ctx context.Context, where string, is []string, columns ...string) (out part, err error) {
+	defer faulty(&err)
+	out = part{cells: map[string][]parquet.Value{}}
 	for _, g := range t.groups {
 		if err := ctx.Err(); err != nil {
 			return out, err
@@ -153,6 +173,7 @@ func appendCells(to []parquet.Value, chunk parquet.ColumnChunk, from, end int64)
 // codes reads a whole column of a row group as numbers of its distinct values;
 // -1 is null.
 func (t *table) codes(g parquet.RowGroup, name string) (at []int32, dict []string, err error) {
+	defer faulty(&err)
 	i, err := t.column(name)
 	if err != nil {
 		return nil, nil, err
@@ -248,6 +269,7 @@ func appendCodes(at, ids []int32, levels []byte, rows int) []int32 {
 // said calls each with the rows of a row group whose cell says something: not
 // null, and no text of unsaid. It keeps no value, as a street has many.
 func (t *table) said(g parquet.RowGroup, name string, unsaid map[string]bool, each func(row int)) (err error) {
+	defer faulty(&err)
 	i, err := t.column(name)
 	if err != nil {
 		return err

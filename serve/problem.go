@@ -26,6 +26,9 @@ var advice = map[int]string{
 	http.StatusMethodNotAllowed:   "this address does not answer this method; the header Allow names those it does",
 }
 
+const unreadable = "a file of this release that the page reads is missing or damaged, or was made by another version, so its figures can't be shown; " +
+	"tell the data steward, who runs 'dosebook verify --deep' and builds the release anew; other pages and files are not touched by this"
+
 const failed = "the server could not do this; nothing was sent. Try again, and if it happens again tell the data steward the time"
 
 // newProblem says of err only what was written for the caller: the text of
@@ -38,6 +41,8 @@ func newProblem(err error) problem {
 	}
 	p := problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: failed}
 	switch {
+	case errors.As(err, new(fault)):
+		p.Detail = unreadable
 	case status == http.StatusUnauthorized, errors.As(err, &at):
 		p.Detail = advice[status]
 	case status < 500:

@@ -69,7 +69,9 @@ func ourFile(name string) bool {
 	_, state := stateLevels[table]
 	_, proof := proofs[name]
 	is := state || slices.Contains(release.Tables(), table) || table == "changes" || slices.Contains(pageFiles, table)
-	return proof || name == database || is && (!dot || mediaTypes[format] != "")
+	_, figures := countyTables[strings.TrimSuffix(name, ".csv")]
+	figures = figures || slices.Contains(overviewTables, name) || slices.Contains(qualityTables, name)
+	return proof || name == database || figures || is && (!dot || mediaTypes[format] != "")
 }
 
 // pageFiles are what the pages for people are called in the audit.

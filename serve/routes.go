@@ -146,26 +146,51 @@ func (s *server) extractRoutes() []route {
 // not served.
 var pagePolicies = map[string]policy{
 	"GET /overview":                                  listing,
-	"GET /counties/{fips}":                           listing,
-	"GET /quality":                                   listing,
+	"GET /counties/{fips}":                           counting,
+	"GET /quality":                                   stating,
 	"GET /access":                                    known,
 	"GET /releases":                                  listing,
 	"GET /releases/{release}":                        listing,
-	"GET /releases/{release}/quality":                listing,
+	"GET /releases/{release}/quality":                stating,
 	"GET /releases/{release}/overview":               listing,
 	"GET /releases/{release}/overview/{file}":        listing,
-	"GET /releases/{release}/quality/{file}":         listing,
+	"GET /releases/{release}/quality/{file}":         stating,
 	"GET /releases/{release}/counties/{fips}":        counting,
 	"GET /releases/{release}/counties/{fips}/{file}": counting,
 	"GET /releases/{release}/counties/{fips}/rows":   counting,
 }
 
 // listing is for who may list releases and shows counts of the places that
-// the reader may see; counting is for who may read a place at that level.
+// the reader may see; counting is for who may read a place's own counts;
+// stating for who may read the whole state's.
 var (
 	listing  = granted(access.List, access.Releases, dose.Deidentified)
-	counting = granted(access.Read, access.PlaceFiles, dose.Deidentified)
+	counting = granted(access.Read, access.PlaceFiles, counts)
+	stating  = granted(access.Read, stateCounts.Kind, stateCounts.Level)
 )
+
+// under asks the one decision by the page's policy before the page does
+// anything: what the document says of a page is what its door does.
+func (s *server) under(pol policy, h signedHandler) signedHandler {
+	return func(w http.ResponseWriter, r *http.Request, p access.Principal) error {
+		if pol.who != "grant" {
+			return h(w, r, p)
+		}
+		is := access.Resource{Kind: pol.kind, Level: pol.level}
+		e := access.Entry{Action: "page", Release: r.PathValue("release"), File: r.PathValue("file")}
+		if fips := r.PathValue("fips"); fips != "" {
+			var err error
+			if is.Place, err = dose.ParsePlace(fips); err != nil {
+				return err
+			}
+			e.Place = string(is.Place)
+		}
+		if _, err := s.decide(r, p, pol.action, is, e); err != nil {
+			return err
+		}
+		return h(w, r, p)
+	}
+}
 
 // pagesAsRoutes puts the pages into the table.
 func (s *server) pagesAsRoutes() (out []route) {
@@ -178,18 +203,41 @@ func (s *server) pagesAsRoutes() (out []route) {
 			r.answers = append(r.answers, answer{200, mediaTypes["csv"], nil, "The page's figures"})
 		}
 		for _, name := range params.FindAllString(path, -1) {
-			r.takes = append(r.takes, pageParams[strings.Trim(name, "{}")])
+			r.takes = append(r.takes, pageParam(path, strings.Trim(name, "{}")))
 		}
 		out = append(out, r)
 	}
 	return out
 }
 
-var (
-	params     = regexp.MustCompile(`\{\w+\}`)
-	pageParams = map[string]*huma.Param{
-		"release": param("path", "release", "A release's id, or latest", theRelease.Schema),
-		"fips":    thePlace,
-		"file":    param("path", "file", "The page's figures as CSV", textSchema("")),
+var params = regexp.MustCompile(`\{\w+\}`)
+
+func pageParam(path, name string) *huma.Param {
+	switch name {
+	case "release":
+		return param("path", "release", "A release's id, or latest", theRelease.Schema)
+	case "fips":
+		return thePlace
 	}
+	return param("path", name, "The page's figures as CSV", oneOf(figuresOf(path)...))
+}
+
+// figuresOf are the tables that a page's figures can be had as.
+func figuresOf(path string) (out []string) {
+	switch {
+	case strings.Contains(path, "/overview/"):
+		return overviewTables
+	case strings.Contains(path, "/quality/"):
+		return qualityTables
+	}
+	for name := range countyTables {
+		out = append(out, name+".csv")
+	}
+	slices.Sort(out)
+	return out
+}
+
+var (
+	overviewTables = []string{"counties.csv", "weeks.csv"}
+	qualityTables  = []string{"findings.csv", "rejects.csv", "senders.csv"}
 )
