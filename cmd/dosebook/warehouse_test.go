@@ -187,6 +187,11 @@ func TestSameAnswers(t *testing.T) {
 	}
 	t.Logf("rebuilt in %.1f s", time.Since(begin).Seconds())
 	compareAll(t, e, b)
+	if long() { // TestReleaseFromSnowflake shows it of few
+		begin = time.Now()
+		r := dir.exits(t, 0, "release", "build", "--from", "snowflake", "--config", config)
+		t.Logf("in %.1f s: %s", time.Since(begin).Seconds(), r.out)
+	}
 }
 
 func compareAll(t *testing.T, e *env, b *book) {
@@ -203,11 +208,15 @@ func compareAll(t *testing.T, e *env, b *book) {
 			}
 		}
 		for name, query := range compared(t) {
+			begin := time.Now()
 			n := sameRows(t, name, duck, snow, query, query)
-			t.Logf("%s: %d rows", name, n)
+			t.Logf("%s: %d rows, compared in %.1f s", name, n, time.Since(begin).Seconds())
 		}
 		d, s := wideRows(b, t)
-		if n := sameRows(t, "dose_event", duck, snow, d, s); n == 0 {
+		begin := time.Now()
+		n := sameRows(t, "dose_event", duck, snow, d, s)
+		t.Logf("dose_event: %d rows, compared in %.1f s", n, time.Since(begin).Seconds())
+		if n == 0 {
 			t.Error("no dose_event")
 		}
 		bad, err := snow.Check(t.Context())

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -22,6 +23,7 @@ import (
 type Fakesnow struct {
 	Host string
 	Port int
+	PID  int // 0 for one that ran already
 	Stop func()
 	mu   sync.Mutex
 	log  []string
@@ -64,6 +66,15 @@ func (f *Fakesnow) Tell(t testing.TB) {
 	}
 }
 
+// Alive says whether the server still takes connections.
+func (f *Fakesnow) Alive() bool {
+	c, err := net.DialTimeout("tcp", net.JoinHostPort(f.Host, strconv.Itoa(f.Port)), time.Second)
+	if err != nil {
+		return false
+	}
+	return c.Close() == nil
+}
+
 var listening = regexp.MustCompile(`Uvicorn running on (http://[0-9.:]+)`)
 
 // StartFakesnow starts the emulator with env besides the environment.
@@ -96,7 +107,7 @@ func StartFakesnow(env ...string) (*Fakesnow, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	f := &Fakesnow{}
+	f := &Fakesnow{PID: cmd.Process.Pid}
 	f.Stop = sync.OnceFunc(func() {
 		_ = stdin.Close()
 		_ = cmd.Process.Kill()

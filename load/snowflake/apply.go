@@ -63,7 +63,7 @@ func (d *DB) clean(ctx context.Context, l *landing) error {
 	if len(l.tables) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.patience)
 	defer cancel()
 	s, err := d.own(ctx, "dosebook:clean")
 	if err != nil {

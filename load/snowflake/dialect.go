@@ -29,6 +29,7 @@ var words = []struct {
 	{regexp.MustCompile(`\bepoch_us\((\w+\.source_time)\)`), "$1"}, // times are microseconds there (spool.go)
 	{regexp.MustCompile(`/ 294\.0`), "/ cast(294 as double)"},      // a quotient of NUMBERs has six places
 	{regexp.MustCompile(`\bcurrent\b`), "in_season"},               // a reserved word
+	{regexp.MustCompile(`\bprior\b`), "was_there"},                 // CONNECT BY's operator
 	{regexp.MustCompile(`\n *values ([^\n]+)\n\)`), "\n  select * from (values $1)\n)"},
 	{regexp.MustCompile(`\bread_parquet\((\{\w+\})[^)]*\)`), "$1"}, // rows lie in tables
 }

@@ -170,6 +170,7 @@ func TestCancelled(t *testing.T) {
 		}
 		outside(t, d)
 		is(t, d, l, 1)
+		t.Logf("instant %d: cancelled after step %d, %q", i, at, where)
 	}
 	apply(t, d, l, 2)
 }
@@ -182,6 +183,8 @@ func TestTwoLoaders(t *testing.T) {
 		times = 50
 	}
 	l := twoLoads(t)
+	won, neither := 0, 0
+	defer func() { t.Logf("%d races; both said they loaded: 0; one: %d, neither: %d, then a repeat did", won+neither, won, neither) }()
 	for i := range times {
 		c := config(f)
 		a := openAt(t, c, l.Lake, Options{})
@@ -201,6 +204,11 @@ func TestTwoLoaders(t *testing.T) {
 		}
 		if errs[0] == nil && errs[1] == nil {
 			t.Fatal("both say that they loaded")
+		}
+		if errs[0] == nil || errs[1] == nil {
+			won++
+		} else {
+			neither++
 		}
 		for _, d := range []*DB{a, b} {
 			if at, err := d.Position(t.Context()); err != nil {

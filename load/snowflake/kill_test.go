@@ -3,6 +3,7 @@
 package snowflake
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,12 +14,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dosebook/dosebook/dose"
 	"github.com/dosebook/dosebook/load"
 	"github.com/dosebook/dosebook/load/loadtest"
 )
 
 // killEnv makes the test binary a loader: host, port, database folder, lake,
-// and after how many steps it kills itself (-1: never).
+// after how many steps somebody is killed (-1: never), and the process id of
+// the server that is (0: the loader itself).
 const killEnv = "DOSEBOOK_TEST_LOADER"
 
 // onDisk names a store that outlives its server. One session at a time may
@@ -43,11 +46,12 @@ func killLog(t testing.TB, lake string) *loadtest.Log {
 // TestLoaderProcess is the loader of TestKilled.
 func TestLoaderProcess(t *testing.T) {
 	said := strings.Split(os.Getenv(killEnv), "|")
-	if len(said) != 5 {
+	if len(said) != 6 {
 		t.Skip("it is the loader of TestKilled")
 	}
 	port, _ := strconv.Atoi(said[1])
 	at, _ := strconv.Atoi(said[4])
+	server, _ := strconv.Atoi(said[5])
 	l := killLog(t, said[3])
 	now := time.Now
 	if at < 0 { // when the dead loader's lease is over
@@ -60,9 +64,17 @@ func TestLoaderProcess(t *testing.T) {
 	}
 	seen := 0
 	d.after = func(string) {
-		if seen++; pos == 1 && seen-1 == at {
+		if seen++; pos != 1 || seen-1 != at {
+			return
+		}
+		if server == 0 {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		}
+		_ = syscall.Kill(server, syscall.SIGKILL)
+	}
+	if server != 0 {
+		serverDies(t, d, l, &seen, at)
+		return
 	}
 	for to := pos + 1; to <= 2; to++ {
 		apply(t, d, l, to)
@@ -77,6 +89,17 @@ func TestLoaderProcess(t *testing.T) {
 	}
 }
 
+// serverDies is a load whose server is killed: it ends with an error of the
+// kind that another try may help, unless it was done before.
+func serverDies(t *testing.T, d *DB, l *loadtest.Log, seen *int, at int) {
+	d.patience = time.Second
+	_, err := d.Apply(t.Context(), l.Entries(1, 2), l.Known(2))
+	if *seen > at && !errors.Is(err, dose.ErrUpstream) {
+		t.Errorf("the server was killed after step %d, and the load says %v", at, err)
+	}
+	_ = d.Close() // there is nobody to sign out from
+}
+
 func btoi(b bool) int {
 	if b {
 		return 1
@@ -84,8 +107,9 @@ func btoi(b bool) int {
 	return 0
 }
 
-// TestKilled: loader and server are killed after a step; on a new server the
-// next run finishes what the first began, without a row missing or double.
+// TestKilled: the loader and then its server are killed after a step, or the
+// server alone; on a new server the next run finishes what the first began,
+// without a row missing or double.
 func TestKilled(t *testing.T) {
 	loadtest.Needed(t, serverErr)
 	shared(t) // skips where there is no emulator
@@ -94,34 +118,42 @@ func TestKilled(t *testing.T) {
 	}
 	times := 1
 	if long() {
-		times = 30
+		times = 30 // 15 of each
 	}
+	n := hooks(t, config(shared(t)), killLog(t, t.TempDir()))
 	for i := range times {
 		folder, lake := t.TempDir(), filepath.Join(t.TempDir(), "lake")
 		killLog(t, lake)
 		f := loadtest.Snowflake(t, "NOTHING=1")
-		loader(t, f, folder, lake, 0, false)
-		at := 1 + (2*i+1)*37/times
-		killed := loader(t, f, folder, lake, at, true)
+		loader(t, f, folder, lake, 0, 0)
+		at := 1 + (2*(i/2)+1)*n/max(times, 2)
+		killed, victim := false, "server"
+		if i%2 == 0 {
+			victim = "loader"
+			killed = loader(t, f, folder, lake, at, 0)
+		} else {
+			loader(t, f, folder, lake, at, f.PID)
+			killed = !f.Alive()
+		}
 		f.Stop()
 		f = loadtest.Snowflake(t, "NOTHING=1")
-		loader(t, f, folder, lake, -1, false)
+		loader(t, f, folder, lake, -1, 0)
 		f.Stop()
-		t.Logf("killed after step %d: %t", at, killed)
+		t.Logf("%s killed after step %d: %t", victim, at, killed)
 	}
 }
 
 // loader runs the loader as a process, and says whether it was killed.
-func loader(t *testing.T, f *loadtest.Fakesnow, folder, lake string, at int, may bool) bool {
+func loader(t *testing.T, f *loadtest.Fakesnow, folder, lake string, at, server int) bool {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestLoaderProcess$", "-test.v")
-	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s|%d|%s|%s|%d", killEnv, f.Host, f.Port, folder, lake, at))
+	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s|%d|%s|%s|%d|%d", killEnv, f.Host, f.Port, folder, lake, at, server))
 	out, err := cmd.CombinedOutput()
 	var killed bool
 	if s, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok {
 		killed = s.Signaled()
 	}
-	if err != nil && !(killed && may) {
+	if err != nil && !(killed && at > 0 && server == 0) {
 		t.Fatalf("the loader at step %d: %v\n%s", at, err, out)
 	}
 	return killed

@@ -62,7 +62,7 @@ func (h *held) keep(ctx context.Context) (err error) {
 
 // release gives the lease back, also when ctx is over.
 func (h *held) release(ctx context.Context) error {
-	return insist(ctx, func(ctx context.Context) error {
+	return insist(ctx, h.d.patience, func(ctx context.Context) error {
 		s, err := h.d.own(ctx, "dosebook:lease")
 		if err != nil {
 			return err

@@ -18,6 +18,8 @@ type session struct {
 	open   bool // a transaction is
 	bad    bool
 	shaped bool // the work tables are there
+
+	patience time.Duration // DB.patience
 }
 
 // patience is how long the end of a transaction may take that the server
@@ -29,7 +31,7 @@ func (d *DB) session(ctx context.Context, tag string) (*session, error) {
 	if err != nil {
 		return nil, told(ctx, "sign in", err)
 	}
-	return &session{conn: conn, tag: tag}, nil
+	return &session{conn: conn, tag: tag, patience: d.patience}, nil
 }
 
 func (s *session) exec(ctx context.Context, doing, statement string, args ...any) (int64, error) {
@@ -100,7 +102,7 @@ func (s *session) transaction(ctx context.Context, f func() error) (err error) {
 
 // rollback ends the transaction.
 func (s *session) rollback(ctx context.Context) error {
-	err := insist(ctx, func(ctx context.Context) error {
+	err := insist(ctx, s.patience, func(ctx context.Context) error {
 		_, err := s.exec(ctx, "roll back", "ROLLBACK")
 		return err
 	})
@@ -112,10 +114,10 @@ func (s *session) rollback(ctx context.Context) error {
 	return nil
 }
 
-// insist tries f again for as long as patience goes, whatever became of ctx: a
+// insist tries f again for as long as patience says, whatever became of ctx: a
 // server may still work on a statement whose context is over, and refuses
 // another until then.
-func insist(ctx context.Context, f func(context.Context) error) error {
+func insist(ctx context.Context, patience time.Duration, f func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	for wait := 50 * time.Millisecond; ; wait *= 2 {

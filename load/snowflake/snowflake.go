@@ -53,7 +53,8 @@ type DB struct {
 	shapes   map[string][]string // columns of tables that are filled by name
 	after    func(string)        // a test's: called when a step is done
 	mine     *session            // kept from call to call, with its work tables
-	anew     bool                // the next application forgets all that was before it
+	patience time.Duration
+	anew     bool // the next application forgets all that was before it
 }
 
 var _ load.Warehouse = (*DB)(nil)
@@ -87,7 +88,7 @@ func Open(ctx context.Context, c Config, lake load.Lake, o Options) (_ *DB, err 
 	if err != nil {
 		return nil, err
 	}
-	d := &DB{db: db, lake: lake, rules: o.Rules, codes: o.Codes, spoolDir: o.Spool, lease: o.Lease, now: o.Now, shapes: map[string][]string{}, after: func(string) {}}
+	d := &DB{db: db, lake: lake, rules: o.Rules, codes: o.Codes, spoolDir: o.Spool, lease: o.Lease, now: o.Now, shapes: map[string][]string{}, after: func(string) {}, patience: patience}
 	d.db.SetMaxIdleConns(1)
 	s, err := d.own(ctx, "dosebook:open")
 	if err == nil {
