@@ -112,14 +112,14 @@ func meter(per int64) template.HTML {
 
 // mapOf draws the counties; the classes m0 to m4 are the fifths of the shares
 // of those that have one, and m is a county that the reader doesn't see.
-func mapOf(shapes []shape, places []Place) template.HTML {
+func mapOf(shapes []shape, label string, places []Place) template.HTML {
 	by := map[string]Place{}
 	for _, p := range places {
 		by[p.FIPS] = p
 	}
 	most := largest(places)
 	var b strings.Builder
-	b.WriteString(`<svg class="map" viewBox="-4 -4 424 488" role="group" aria-label="California's counties by people with at least one dose, per 100 residents">`)
+	fmt.Fprintf(&b, `<svg class="map" viewBox="-4 -4 424 488" role="group" aria-label="%s">`, template.HTMLEscapeString(label))
 	for _, s := range shapes {
 		p, ok := by[s.FIPS]
 		if !ok || p.OnePer < 0 || !strings.HasPrefix(p.Page, "/") { // an address of ours, nothing else
@@ -141,12 +141,13 @@ func largest(places []Place) int64 {
 	return most
 }
 
-// fifths says what the map's colours stand for; nothing without a share.
+// fifths says from which share on each of the map's colours stands; nothing
+// without a share.
 func fifths(places []Place) (out []string) {
 	most := largest(places)
 	for i := int64(0); i < 5 && most > 0; i++ {
 		// the least whole number of 10,000 that falls into the fifth
-		out = append(out, "from "+percent((i*(most+1)+4)/5)+" %")
+		out = append(out, percent((i*(most+1)+4)/5))
 	}
 	return out
 }

@@ -9,9 +9,11 @@ package dashboards
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"html/template"
 	"io"
@@ -29,7 +31,10 @@ type Pages struct {
 }
 
 // names are the pages there are.
-var names = []string{"county", "rows", "overview", "releases", "release", "quality", "access", "problem"}
+var names = []string{"county", "rows", "overview", "releases", "release", "quality", "access", "problem", "public", "public_place"}
+
+// spoken are the pages that are in both languages.
+var spoken = []string{"problem", "public", "public_place"}
 
 // New parses the pages.
 func New() (*Pages, error) {
@@ -41,25 +46,33 @@ func New() (*Pages, error) {
 	if err != nil {
 		return nil, err
 	}
-	layout, err := template.New("layout.html").Funcs(functions(shapes)).ParseFS(files, "page/layout.html")
-	if err != nil {
+	p := &Pages{byName: map[string]*template.Template{}, style: template.CSS(css)}
+	if err := errors.Join(p.parse(shapes, English, names), p.parse(shapes, Spanish, spoken)); err != nil {
 		return nil, fmt.Errorf("dashboards: %w", err)
 	}
-	p := &Pages{byName: map[string]*template.Template{}, style: template.CSS(css)}
 	sum := sha256.Sum256(css)
 	p.policy = "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
 		"'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+	return p, nil
+}
+
+// parse parses the pages in one language.
+func (p *Pages) parse(shapes []shape, lang string, names []string) error {
+	layout, err := template.New("layout.html").Funcs(functions(shapes, lang)).ParseFS(files, "page/layout.html")
+	if err != nil {
+		return err
+	}
 	for _, name := range names {
 		t, err := layout.Clone()
 		if err == nil {
 			t, err = t.ParseFS(files, "page/"+name+".html")
 		}
 		if err != nil {
-			return nil, fmt.Errorf("dashboards: %w", err)
+			return err
 		}
-		p.byName[name] = t
+		p.byName[name+"."+lang] = t
 	}
-	return p, nil
+	return nil
 }
 
 // Policy is the content security policy that the pages need: their own style
@@ -68,7 +81,7 @@ func (p *Pages) Policy() string { return p.policy }
 
 // Write writes the page whole, or nothing and an error.
 func (p *Pages) Write(w io.Writer, name string, page Page) error {
-	t, ok := p.byName[name]
+	t, ok := p.byName[name+"."+cmp.Or(page.Lang, English)]
 	if !ok {
 		return fmt.Errorf("dashboards: there is no page %s", name)
 	}

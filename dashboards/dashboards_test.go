@@ -76,7 +76,7 @@ func TestMap(t *testing.T) {
 	if err != nil || len(shapes) != 58 || len(seen) != 58 {
 		t.Fatal(len(shapes), len(seen), err)
 	}
-	svg := string(mapOf(shapes, places[:57]))
+	svg := string(mapOf(shapes, "Map", places[:57]))
 	if strings.Count(svg, "<a href=") != 57 || strings.Count(svg, `class="m"`) != 1 || !strings.Contains(svg, `class="m4"`) {
 		t.Error("a county is missing, or one that may not be seen is shown")
 	}

@@ -9,13 +9,19 @@ type Page struct {
 	User    string
 	Release string // as of; empty where a page is about none
 	Lead    string // one sentence below the title
-	Body    any    // County, Rows, Overview, Releases, Release, Quality, Access, Problem
+	Lang    string // English, or Spanish where the page has it
+	Twin    string // address of the same page in the other language
+	Open    bool   // for anybody: no navigation to what needs a grant
+	Body    any    // County, Rows, Overview, Releases, Release, Quality, Access, Problem, Public, PublicCounty
 
 	Style template.CSS // set by Write
 }
 
 // Tabs are the entries of the navigation.
-func (Page) Tabs() []Pair {
+func (p Page) Tabs() []Pair {
+	if p.Open {
+		return []Pair{{"Public tables", publicBase(p.Lang)}, {"For health departments", "/overview"}}
+	}
 	return []Pair{{"Overview", "/overview"}, {"Releases", "/releases"}, {"Quality", "/quality"}, {"Access", "/access"}}
 }
 
@@ -212,6 +218,7 @@ type Release struct {
 	Files     []File
 	Changes   []Place // places whose doses differ from the release before
 	Before    string
+	Form      string // with the form; empty: the reader decides nothing
 	Lines     []Line
 }
 
@@ -258,18 +265,46 @@ type Reject struct {
 // Finding is what only a set of records shows.
 type Finding struct{ Code, Severity, Says, Remedy string }
 
-// Access is what a user may see and who saw it.
+// Access is what a user may see, what they asked for, and who saw it.
 type Access struct {
-	User   string
-	Places []Pair
-	Tokens []Token
-	Seen   []Seen
-	SeenOf string
-	Lines  []Line
+	User     string
+	Form     string // goes with each form: proof that it is from this page
+	Places   []Pair
+	Mine     []Wish // the user's own requests
+	Waiting  []Wish // that the user may decide on, as a steward
+	Steward  bool
+	Choices  Choices
+	Signed   bool // by a session, not a token: may make tokens
+	Fresh    string
+	FreshOf  Token // of Fresh, which is shown this once
+	Tokens   []Token
+	Seen     []Seen
+	SeenOf   string
+	Lines    []Line
+	Announce string // what a form did
+}
+
+// Choices are what a request can name.
+type Choices struct {
+	Places, Roles, Levels []Pair // Name is shown, Value is sent
+	Today                 string
+}
+
+// Wish is a request for access.
+type Wish struct {
+	ID                                                 int64
+	User, Organisation, Places, Role, Level, Agreement string
+	Training, Purpose, Until, Asked, State, By, Reason string
+	Own                                                bool // nobody decides for themself
+	Levels                                             []Pair
 }
 
 // Token is one token, without the secret.
-type Token struct{ Name, Ends, Used, Scope, State string }
+type Token struct {
+	ID                             int64
+	Name, Ends, Used, Scope, State string
+	Lives                          bool
+}
 
 // Seen is one reading of one place.
 type Seen struct {
@@ -281,4 +316,5 @@ type Seen struct {
 type Problem struct {
 	Status int
 	Says   string
+	Back   string // a page to go on from
 }

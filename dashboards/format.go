@@ -2,16 +2,34 @@ package dashboards
 
 import (
 	"html/template"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-func functions(shapes []shape) template.FuncMap {
+func functions(shapes []shape, lang string) template.FuncMap {
+	said := words[lang]
+	t := func(english string) string { return Said(lang, english) }
 	return template.FuncMap{
 		"number": Number, "percent": percent, "share": share, "bytes": size, "signed": signed, "stacked": stacked, "meter": meter,
 		"per":    func(n, of int64) int64 { return n * 10_000 / max(of, 1) },
-		"map":    func(p []Place) template.HTML { return mapOf(shapes, p) },
+		"map":    func(label string, p []Place) template.HTML { return mapOf(shapes, label, p) },
 		"fifths": fifths, "sub": func(a, b int64) int64 { return a - b }, "short": short, "int": func(n int) int64 { return int64(n) },
+		"t": t, "lang": func() string { return lang },
+		"twin": func() string { return map[string]string{English: Spanish, Spanish: English}[lang] },
+		"said": func(s Series) Series {
+			s.Label, s.Names = t(s.Label), slices.Clone(s.Names)
+			for i := range s.Names {
+				s.Names[i] = t(s.Names[i])
+			}
+			return s
+		},
+		"foreign": func(english string) template.HTMLAttr {
+			if _, ok := said[english]; ok || lang == English {
+				return ""
+			}
+			return ` lang="en"` // so that it is read aloud as what it is
+		},
 	}
 }
 

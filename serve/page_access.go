@@ -13,18 +13,41 @@ import (
 // mostSeen bounds the readings that the page lists.
 const mostSeen = 200
 
-// accessPage shows what the reader may see, their tokens, and who saw the
-// places whose audit they may read.
+// accessPage shows what the reader may see, what they asked for, their tokens,
+// and who saw the places whose audit they may read.
 func (s *server) accessPage(w http.ResponseWriter, r *http.Request, p access.Principal) error {
-	body := dashboards.Access{User: p.User, Places: s.mayPlaces(p)}
+	return s.showAccess(w, r, p, func(body *dashboards.Access) { body.Announce = did[r.URL.Query().Get("did")] })
+}
+
+// showAccess shows the page with what a form adds to it.
+func (s *server) showAccess(w http.ResponseWriter, r *http.Request, p access.Principal, add func(*dashboards.Access)) error {
+	body := dashboards.Access{User: p.User, Form: s.formToken(r), Places: s.mayPlaces(p), Choices: s.choices(), Signed: p.Session != 0}
 	tokens, err := s.Access.Tokens(r.Context(), p.User)
 	if err != nil {
 		return err
 	}
-	for _, t := range tokens {
+	for _, t := range slices.Backward(tokens) {
 		body.Tokens = append(body.Tokens, s.tokenRow(t))
 	}
-	var grant int64
+	if err := s.fillWishes(r, p, &body); err != nil {
+		return err
+	}
+	grant, err := s.fillSeen(r, p, &body)
+	if err != nil {
+		return err
+	}
+	body.Lines = []dashboards.Line{
+		{Name: "Ask for access", Text: "dosebook access request " + p.User + " --county 06001 --role epi --level limited \\\n  --agreement NUMBER --training DATE --purpose \"…\""},
+		{Name: "Replace a token", Text: "dosebook access token rotate ID --overlap 24h"},
+	}
+	add(&body)
+	return s.showPage(w, r, p, access.Entry{Action: "page", Grant: grant, File: "access"}, "access",
+		dashboards.Page{Title: "Access", At: "Access", Lead: "What you may see, your requests and tokens, and who saw the places you answer for.", Body: body})
+}
+
+// fillSeen lists who read the places whose audit the reader may see, and
+// returns the grant that opens it.
+func (s *server) fillSeen(r *http.Request, p access.Principal, body *dashboards.Access) (grant int64, err error) {
 	since := s.Now().UTC().AddDate(0, 0, -30).Format(time.DateOnly)
 	for _, place := range dose.Places() {
 		scope, err := access.Decide(p, access.Read, access.Resource{Kind: access.AuditLog, Place: place}, s.Now())
@@ -35,18 +58,13 @@ func (s *server) accessPage(w http.ResponseWriter, r *http.Request, p access.Pri
 		if len(body.Seen) < mostSeen {
 			all, err := s.Access.WhoSaw(r.Context(), place, since, mostSeen)
 			if err != nil {
-				return err
+				return 0, err
 			}
 			body.Seen = addSeen(body.Seen, all)
 		}
 	}
 	body.Seen = body.Seen[:min(len(body.Seen), mostSeen)]
-	body.Lines = []dashboards.Line{
-		{Name: "Ask for access", Text: "dosebook access request " + p.User + " --county 06001 --role epi --level limited \\\n  --agreement NUMBER --training DATE --purpose \"…\""},
-		{Name: "Replace a token", Text: "dosebook access token rotate ID --overlap 24h"},
-	}
-	return s.showPage(w, r, p, access.Entry{Action: "page", Grant: grant, File: "access"}, "access",
-		dashboards.Page{Title: "Access", At: "Access", Lead: "What you may see, your tokens, and who saw the places you answer for.", Body: body})
+	return grant, nil
 }
 
 // mayPlaces lists the places by the highest level that the one decision
@@ -65,7 +83,7 @@ func (s *server) mayPlaces(p access.Principal) (out []dashboards.Pair) {
 }
 
 func (s *server) tokenRow(t access.Token) dashboards.Token {
-	row := dashboards.Token{Name: t.Name, Ends: t.Expires.Format(time.DateOnly), State: "in force"}
+	row := dashboards.Token{ID: t.ID, Name: t.Name, Lives: true, Ends: t.Expires.Format(time.DateOnly), State: "in force"}
 	if !t.LastUsed.IsZero() {
 		row.Used = t.LastUsed.UTC().Format("2006-01-02 15:04")
 	}
@@ -74,9 +92,9 @@ func (s *server) tokenRow(t access.Token) dashboards.Token {
 	}
 	switch {
 	case !t.Revoked.IsZero():
-		row.State = "revoked"
+		row.State, row.Lives = "revoked", false
 	case !t.Expires.After(s.Now()):
-		row.State = "ended"
+		row.State, row.Lives = "ended", false
 	}
 	return row
 }

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -83,11 +84,47 @@ func (s *server) releasePage(w http.ResponseWriter, r *http.Request, p access.Pr
 		fillGate(&body, g)
 		body.Files = stateFilesOf(m)
 	}
-	if _, err := access.Decide(p, access.Manage, access.Resource{Kind: access.Releases}, s.Now()); err == nil {
-		body.Lines = []dashboards.Line{{Name: "Approve or hold, at the machine that holds the data", Text: "dosebook release approve " + m.ID + " --reason \"…\"\ndosebook release hold " + m.ID + " --reason \"…\""}}
+	if s.mayDecide(p) {
+		body.Form = s.formToken(r)
+		body.Lines = []dashboards.Line{{Name: "The same on the command line", Text: "dosebook release approve " + m.ID + " --reason \"…\"\ndosebook release hold " + m.ID + " --reason \"…\""}}
 	}
 	return s.showPage(w, r, p, access.Entry{Action: "page", Release: m.ID, Grant: scope.Grant, File: "release"}, "release",
 		dashboards.Page{Title: "Release " + m.ID, At: "Releases", Release: m.ID, Body: body})
+}
+
+// mayDecide says whether p approves and holds releases here.
+func (s *server) mayDecide(p access.Principal) bool {
+	_, err := access.Decide(p, access.Manage, access.Resource{Kind: access.Releases}, s.Now())
+	return err == nil && s.Decide != nil
+}
+
+// decideRelease approves or holds a release, with a reason. Who runs the
+// server carries it out: it takes the lease, as on the command line.
+func (s *server) decideRelease(w http.ResponseWriter, r *http.Request, p access.Principal) error {
+	id := r.PathValue("release")
+	if _, err := s.decide(r, p, access.Manage, access.Resource{Kind: access.Releases}, access.Entry{Action: "release decision", Release: id}); err != nil {
+		return err
+	}
+	form, err := s.form(w, r)
+	if err != nil {
+		return err
+	}
+	status, ok := map[string]string{"approve": release.Ready, "hold": release.Held}[form.Get("decision")]
+	d := release.Decision{Status: status, By: p.User, Reason: strings.TrimSpace(form.Get("reason")), At: s.Now()}
+	switch {
+	case !ok:
+		return fmt.Errorf("a decision is approve or hold: %w", dose.ErrInvalid)
+	case d.Reason == "":
+		return fmt.Errorf("a decision needs a reason: %w", dose.ErrInvalid)
+	case s.Decide == nil:
+		return fmt.Errorf("releases are decided on at the machine that holds the data: %w", dose.ErrNotFound)
+	}
+	allow(w, buildTime, 0) // every file is read again
+	if err := s.Decide(r.Context(), id, d); err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/releases/"+id+"#decisions", http.StatusSeeOther)
+	return nil
 }
 
 func fillGate(body *dashboards.Release, g *release.Gate) {

@@ -82,6 +82,9 @@ func (s *server) rowsPage(w http.ResponseWriter, r *http.Request, p access.Princ
 	case <-time.After(buildTime):
 		return fmt.Errorf("the rows are not there yet; try again in a minute: %w", dose.ErrTooMuch)
 	}
+	if j.err != nil && dose.Status(j.err) == http.StatusInternalServerError {
+		return fault{j.err}
+	}
 	if j.err != nil {
 		return rowsFault(j.err)
 	}

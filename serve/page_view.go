@@ -3,10 +3,8 @@ package serve
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,7 +39,7 @@ func once[T any](v *views, key string, count func() (T, error)) (T, error) {
 	if ok {
 		return old, nil
 	}
-	is, err := guarded(count)
+	is, err := count()
 	if err != nil {
 		return is, err
 	}
@@ -57,26 +55,34 @@ func once[T any](v *views, key string, count func() (T, error)) (T, error) {
 	return is, nil
 }
 
-// guarded makes a fault of a panic: the reader of Parquet panics on some
-// damaged files. The log gets the stack, which names functions only.
-func guarded[T any](count func() (T, error)) (is T, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fault{fmt.Errorf("panic of type %T while counting\n%s", v, debug.Stack())}
-		}
-	}()
-	return count()
+// pageRoutes are the pages, those with a sign-in and those without.
+func (s *server) pageRoutes(mux *http.ServeMux) {
+	all := map[string]http.Handler{}
+	for pattern, h := range s.signedPages() {
+		all[pattern] = s.orSignIn(s.signedIn(s.forPeople(s.under(pagePolicies[pattern], h))))
+	}
+	for pattern, h := range s.publicPages() {
+		all[pattern] = open(s.inLanguage(h))
+	}
+	for pattern, h := range all {
+		mux.Handle(pattern, h)
+	}
 }
 
-// pageRoutes are the pages for people.
-func (s *server) pageRoutes(mux *http.ServeMux) {
-	for pattern, h := range map[string]signedHandler{
+// signedPages are the pages and forms for people who signed in.
+func (s *server) signedPages() map[string]signedHandler {
+	return map[string]signedHandler{
 		"GET /overview":                                  s.overviewPage,
 		"GET /counties/{fips}":                           s.toCounty,
 		"GET /quality":                                   s.qualityPage,
 		"GET /access":                                    s.accessPage,
+		"POST /access/requests":                          s.askAccess,
+		"POST /access/decisions":                         s.decideAccess,
+		"POST /access/tokens":                            s.makeToken,
+		"POST /access/revocations":                       s.revokeToken,
 		"GET /releases":                                  s.releasesPage,
 		"GET /releases/{release}":                        s.releasePage,
+		"POST /releases/{release}/decision":              s.decideRelease,
 		"GET /releases/{release}/quality":                s.qualityPage,
 		"GET /releases/{release}/counties/{fips}":        s.countyPage,
 		"GET /releases/{release}/counties/{fips}/rows":   s.rowsPage,
@@ -84,8 +90,6 @@ func (s *server) pageRoutes(mux *http.ServeMux) {
 		"GET /releases/{release}/overview":               s.overviewPage,
 		"GET /releases/{release}/overview/{file}":        s.overviewCSV,
 		"GET /releases/{release}/quality/{file}":         s.qualityCSV,
-	} {
-		mux.Handle(pattern, s.orSignIn(s.signedIn(s.forPeople(s.under(pagePolicies[pattern], h)))))
 	}
 }
 
@@ -118,7 +122,7 @@ func (s *server) forPeople(h signedHandler) signedHandler {
 		var b bytes.Buffer
 		pages, none := s.views.parsed()
 		if none == nil {
-			none = pages.Write(&b, "problem", dashboards.Page{Title: is.Title, User: p.User, Body: dashboards.Problem{Status: is.Status, Says: is.Detail}})
+			none = pages.Write(&b, "problem", dashboards.Page{Title: is.Title, User: p.User, Body: dashboards.Problem{Status: is.Status, Says: is.Detail, Back: backFrom(r)}})
 		}
 		if none != nil {
 			return err
@@ -156,6 +160,9 @@ func (s *server) showPage(w http.ResponseWriter, r *http.Request, p access.Princ
 		return err
 	}
 	s.pageHead(w, pages)
+	if name == "access" { // it may show a token
+		w.Header().Set("Cache-Control", "no-store")
+	}
 	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(b.Bytes()) // the client may have gone

@@ -158,6 +158,17 @@ var pagePolicies = map[string]policy{
 	"GET /releases/{release}/counties/{fips}":        counting,
 	"GET /releases/{release}/counties/{fips}/{file}": counting,
 	"GET /releases/{release}/counties/{fips}/rows":   counting,
+	"GET /public":                                    anyone,
+	"GET /public/{day}":                              anyone,
+	"GET /public/{day}/{fips}":                       anyone,
+	"GET /publico":                                   anyone,
+	"GET /publico/{day}":                             anyone,
+	"GET /publico/{day}/{fips}":                      anyone,
+	"POST /access/requests":                          known,
+	"POST /access/decisions":                         granted(access.Manage, access.Grants, dose.Deidentified),
+	"POST /access/tokens":                            known,
+	"POST /access/revocations":                       known,
+	"POST /releases/{release}/decision":              granted(access.Manage, access.Releases, dose.Deidentified),
 }
 
 // listing is for who may list releases and shows counts of the places that
@@ -197,8 +208,14 @@ func (s *server) pagesAsRoutes() (out []route) {
 	pages := http.NewServeMux()
 	s.pageRoutes(pages)
 	for _, pattern := range slices.Sorted(maps.Keys(pagePolicies)) {
-		_, path, _ := strings.Cut(pattern, " ")
+		method, path, _ := strings.Cut(pattern, " ")
 		r := get(path, "A page for people", pagePolicies[pattern], pages, append(refusals(409, 410), answer{200, html, nil, "A page"}, answer{303, "", nil, "To the page meant"})...)
+		if method == http.MethodPost {
+			r.method, r.summary = method, "A form of a page for people"
+		}
+		if r.policy == anyone {
+			r.answers = append(r.answers, answer{404, html, nil, "A page that says so"})
+		}
 		if strings.Contains(path, "{file}") {
 			r.answers = append(r.answers, answer{200, mediaTypes["csv"], nil, "The page's figures"})
 		}
@@ -218,6 +235,8 @@ func pageParam(path, name string) *huma.Param {
 		return param("path", "release", "A release's id, or latest", theRelease.Schema)
 	case "fips":
 		return thePlace
+	case "day":
+		return param("path", "day", "Last day of the public tables, or latest", textSchema("^([0-9]{4}-[0-9]{2}-[0-9]{2}|latest)$"))
 	}
 	return param("path", name, "The page's figures as CSV", oneOf(figuresOf(path)...))
 }

@@ -25,6 +25,10 @@ type ConvertFunc func(ctx context.Context, src, dst, format string) (rows int64,
 // rows. The same src must give the same bytes.
 type LimitFunc func(ctx context.Context, src, dst string) (rows int64, err error)
 
+// DecideFunc carries out a steward's decision on a release: it takes the lease,
+// notes it in the audit, and moves latest.
+type DecideFunc func(ctx context.Context, id string, d release.Decision) error
+
 // Config is what a server needs. Releases, Access, Made and Convert must be
 // set; zero means the default elsewhere.
 type Config struct {
@@ -43,6 +47,7 @@ type Config struct {
 	Limits    Limits           // of one user's requests and bytes
 	Builds    int              // at once for all; default 2
 	Extract   ExtractFunc      // default: release.Extract
+	Decide    DecideFunc       // nil: releases are decided on elsewhere
 	Queue     int              // extracts that wait or run; default 32, and a quarter of it for one user
 	SignIn    *SignIn          // nil: people do not sign in, there are tokens only
 	Proxies   []netip.Prefix   // whose X-Forwarded-For is believed

@@ -15,6 +15,7 @@ import (
 	"github.com/dosebook/dosebook/dose"
 	"github.com/dosebook/dosebook/pipelines"
 	"github.com/dosebook/dosebook/release"
+	"github.com/dosebook/dosebook/serve"
 )
 
 // built is the JSON of release build and release show.
@@ -111,7 +112,7 @@ newest approved one before it is the latest again.`
 }
 
 // decideRelease notes the decision in the audit, then carries it out.
-func (e *env) decideRelease(ctx context.Context, id, verb string, d release.Decision) (err error) {
+func (e *env) decideRelease(ctx context.Context, id, verb string, d release.Decision) error {
 	b, err := e.openExisting(ctx)
 	if err != nil {
 		return err
@@ -120,29 +121,9 @@ func (e *env) decideRelease(ctx context.Context, id, verb string, d release.Deci
 	if d.Reason == "" {
 		return fmt.Errorf("--reason is empty: %w", dose.ErrInvalid)
 	}
-	lease, err := pipelines.Acquire(b.dir, "release "+verb, e.now())
+	g, err := e.decided(ctx, b, id, verb, d)
 	if err != nil {
 		return err
-	}
-	defer func() { err = errors.Join(err, lease.Release()) }()
-	if _, err := b.store.Manifest(id); err != nil {
-		return err
-	}
-	key, err := b.keys().Open(e.now())
-	if err != nil {
-		return err
-	}
-	entry := access.Entry{User: d.By, Action: "release " + verb, Release: id, Outcome: "allowed", Detail: d.Reason}
-	if err := b.access.Audit(ctx, entry); err != nil {
-		return err
-	}
-	if d.Audit, err = b.auditMark(ctx); err != nil {
-		return err
-	}
-	g, err := b.store.Decide(id, d, key)
-	if err != nil {
-		entry.Outcome = "failed"
-		return errors.Join(err, b.access.Audit(ctx, entry))
 	}
 	if e.json {
 		return e.printJSON(g)
@@ -153,6 +134,44 @@ func (e *env) decideRelease(ctx context.Context, id, verb string, d release.Deci
 	}
 	e.say("release %s is %s; latest is %s", id, g.Status, latest)
 	return err
+}
+
+// decided takes the lease, notes the decision, and carries it out.
+func (e *env) decided(ctx context.Context, b *book, id, verb string, d release.Decision) (_ *release.Gate, err error) {
+	lease, err := pipelines.Acquire(b.dir, "release "+verb, e.now())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, lease.Release()) }()
+	if _, err := b.store.Manifest(id); err != nil {
+		return nil, err
+	}
+	key, err := b.keys().Open(e.now())
+	if err != nil {
+		return nil, err
+	}
+	entry := access.Entry{User: d.By, Action: "release " + verb, Release: id, Outcome: "allowed", Detail: d.Reason}
+	if err := b.access.Audit(ctx, entry); err != nil {
+		return nil, err
+	}
+	if d.Audit, err = b.auditMark(ctx); err != nil {
+		return nil, err
+	}
+	g, err := b.store.Decide(id, d, key)
+	if err != nil {
+		entry.Outcome = "failed"
+		return nil, errors.Join(err, b.access.Audit(ctx, entry))
+	}
+	return g, nil
+}
+
+// decider is how a page's form decides on a release.
+func (e *env) decider(b *book) serve.DecideFunc {
+	return func(ctx context.Context, id string, d release.Decision) error {
+		verb := map[string]string{release.Ready: "approve", release.Held: "hold"}[d.Status]
+		_, err := e.decided(ctx, b, id, verb, d)
+		return err
+	}
 }
 
 // printGate shows the checks to people.
