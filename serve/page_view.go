@@ -3,8 +3,10 @@ package serve
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,7 +41,7 @@ func once[T any](v *views, key string, count func() (T, error)) (T, error) {
 	if ok {
 		return old, nil
 	}
-	is, err := count()
+	is, err := guarded(count)
 	if err != nil {
 		return is, err
 	}
@@ -53,6 +55,17 @@ func once[T any](v *views, key string, count func() (T, error)) (T, error) {
 	}
 	v.kept[key] = is
 	return is, nil
+}
+
+// guarded makes a fault of a panic: the reader of Parquet panics on some
+// damaged files. The log gets the stack, which names functions only.
+func guarded[T any](count func() (T, error)) (is T, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fault{fmt.Errorf("panic of type %T while counting\n%s", v, debug.Stack())}
+		}
+	}()
+	return count()
 }
 
 // pageRoutes are the pages, those with a sign-in and those without.
