@@ -15,7 +15,7 @@ import (
 	"strings"
 )
 
-//go:embed migrations models queries dialect
+//go:embed migrations models queries dialect governance
 var files embed.FS
 
 // Text returns the SQL text at name, such as "queries/county_day.sql".

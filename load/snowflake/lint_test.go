@@ -240,7 +240,7 @@ var planted = [...][3]string{
 	{"06_row_policies.2", "m.level >= 1 and", "m.level >= 1 an"},
 	{"07_mask_policies.MASK_LIMITED_VARCHAR.1", "masking policy", "masking polcy"},
 	{"07_mask_policies.MASK_LIMITED_VARCHAR.2", " end", ""},
-	{"08_use.2", "schedule = ", "schedul = "},
+	{"08_use.2", "replace task", "replace tsk"},
 	{"08_use.2", "suspend_task_after_num_failures =", "suspend_task_after_failures"},
 	{"08_use.3", "resume", "resum"},
 	{"11_rows.1", "with row access policy", "with row acces policy"},

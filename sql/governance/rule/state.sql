@@ -1,0 +1,2 @@
+-- Whether who asks may see what is the state's alone.
+coalesce('STATE' in ({mine}), false)
