@@ -52,13 +52,19 @@ func (e *env) actor(ctx context.Context, s *access.Store) (string, error) {
 
 // managing opens the data directory for a change by an actor.
 func (e *env) managing(ctx context.Context, f func(s *access.Store, by string) error) error {
-	return e.with(ctx, func(s *access.Store) error {
-		by, err := e.actor(ctx, s)
-		if err != nil {
-			return err
-		}
-		return f(s, by)
-	})
+	b, err := e.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	by, err := e.actor(ctx, b.access)
+	if err == nil {
+		err = f(b.access, by)
+	}
+	if err == nil {
+		e.keepMap(ctx, b)
+	}
+	return err
 }
 
 // who is the person at this machine, for the audit.

@@ -13,7 +13,7 @@ import (
 )
 
 func warehouseCommand(e *env) *cobra.Command {
-	c := &cobra.Command{Use: "warehouse", Short: "Look at the warehouses, or rebuild one from the lake"}
+	c := &cobra.Command{Use: "warehouse", Short: "Look at the warehouses, rebuild one from the lake, govern the shared one"}
 	status := &cobra.Command{
 		Use: "status", Short: "How far each warehouse follows the ledger", Args: cobra.NoArgs,
 		Example: `  dosebook warehouse status --json`,
@@ -60,10 +60,14 @@ when it is done; here a failure is the command's own (exit 6: Snowflake is away)
 				return err
 			}
 			defer b.close()
-			return e.follow(cmd.Context(), b, false)
+			if err := e.follow(cmd.Context(), b, false); err != nil {
+				return err
+			}
+			e.keepMap(cmd.Context(), b)
+			return nil
 		},
 	}
-	c.AddCommand(status, rebuild, follow)
+	c.AddCommand(status, rebuild, follow, planCommand(e), applyCommand(e), policyCommand(e))
 	return c
 }
 

@@ -79,6 +79,7 @@ func (e *env) share(ctx context.Context, b *book, command string) {
 	if !e.config.Warehouse.Snowflake.Set() || ctx.Err() != nil || command == look {
 		return
 	}
+	defer e.keepMap(ctx, b)
 	was, err := b.snowflakeHeard()
 	if err == nil {
 		var last int64
