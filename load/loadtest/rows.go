@@ -3,6 +3,7 @@ package loadtest
 import (
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -191,6 +192,13 @@ func appendCell(t testing.TB, b array.Builder, v any) {
 	case *array.StringBuilder:
 		b.Append(v.(string))
 	case *array.Date32Builder:
+		if day, ok := v.(string); ok {
+			at, err := time.Parse(time.DateOnly, day)
+			if err != nil {
+				t.Fatal(err)
+			}
+			v = arrow.Date32FromTime(at)
+		}
 		b.Append(v.(arrow.Date32))
 	case *array.Int32Builder:
 		b.Append(v.(int32))

@@ -184,7 +184,7 @@ func TestTwoLoaders(t *testing.T) {
 	}
 	l := twoLoads(t)
 	won, neither := 0, 0
-	defer func() { t.Logf("%d races; both said they loaded: 0; one: %d, neither: %d, then a repeat did", won+neither, won, neither) }()
+	defer func() { t.Logf("%d races: one loaded in %d, neither in %d", won+neither, won, neither) }()
 	for i := range times {
 		c := config(f)
 		a := openAt(t, c, l.Lake, Options{})
