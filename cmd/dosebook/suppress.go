@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -128,6 +129,9 @@ func (e *env) tellSuppressed(report *suppress.Report, r suppressRun) error {
 		}
 	}
 	e.say("proof: %d other tables that agree with what is shown; attacked %d cells, none bounded more narrowly than the rule allows", report.Witnesses, report.Attacked)
+	if len(report.Withheld) > 0 {
+		e.say("given up, since no proof was found beside the days: %s", strings.Join(report.Withheld, ", "))
+	}
 	e.tellBroken(report)
 	return nil
 }

@@ -18,6 +18,8 @@ type Options struct {
 	// Widen names more cells to hide for one that found no protection, before
 	// it is held: those of its row, its county, its week. nil: none.
 	Widen func(cell int32) []int32
+
+	swaps *swapper // for tables with running sums; nil: none
 }
 
 // Result is what Protect did.
@@ -175,6 +177,12 @@ func (p *protector) reach(cell int32, high bool, by int64) bool {
 func (p *protector) look(cell int32, by int64, closed bool) Witness {
 	p.q.closed, p.q.most = closed, p.o.Limit
 	p.q.greed = float32(1 + p.try/4)
+	if p.o.swaps != nil {
+		p.o.swaps.q = p.q
+		if w := p.o.swaps.witness(cell, by); w != nil {
+			return w
+		}
+	}
 	return p.q.witness(cell, by)
 }
 

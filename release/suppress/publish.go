@@ -32,7 +32,10 @@ type Report struct {
 	Rough     int                       `json:"attacked_by_propagation_only"`
 	Leaks     []Leak                    `json:"leaks,omitempty"`
 	Held      []Hidden                  `json:"held,omitempty"`
+	Withheld  []string                  `json:"given_up,omitempty"` // running sums that found no proof beside the days
 	Hidden    []Hidden                  `json:"hidden"`
+
+	held []int32 // cells of Held
 }
 
 // Leak is a cell that an outsider can say too much of.
@@ -45,16 +48,30 @@ type Leak struct {
 }
 
 // Suppress hides what the rules ask for, proves that it can't be worked out,
-// has it attacked, and returns the table to publish. The error is of kind
+// has it attacked, and returns the table to publish. Where running sums beside
+// days find no proof, they are given up (see giveUp). The error is of kind
 // dose.ErrHeld when the table must not go out; the report then says why.
 func (sh *Sheet) Suppress(ctx context.Context, o Options) (*Table, *Report, error) {
+	t, report, err := sh.suppress(ctx, o)
+	if report == nil || len(report.held) == 0 || len(sh.runningColumns()) == 0 {
+		return t, report, err
+	}
+	t, next, err := sh.giveUp(ctx, o, report.held, err)
+	if next == nil {
+		next = report
+	}
+	return t, next, err
+}
+
+func (sh *Sheet) suppress(ctx context.Context, o Options) (*Table, *Report, error) {
 	sh.System.Hide(sh.Rules.Range, sh.asks)
+	o.swaps = sh.newSwapper()
 	r, err := Protect(ctx, sh.System, o)
 	if r == nil {
 		return nil, nil, err
 	}
 	report := sh.report()
-	report.Witnesses = len(r.Proof.Witnesses)
+	report.Witnesses, report.held = len(r.Proof.Witnesses), r.Held
 	for _, c := range r.Held {
 		report.Held = append(report.Held, sh.hiddenAt(c))
 	}

@@ -66,3 +66,24 @@ func TestPublishedCountyTable(t *testing.T) {
 		t.Errorf("%d shown, %d hidden, %d leaks", len(before.Leaks), len(report.Hidden), len(report.Leaks))
 	}
 }
+
+// TestPublishedRunningSums gives the rule the same table with its running
+// sums, which ends proven, and with the search cut short, where it ends without
+// those that find no proof.
+func TestPublishedRunningSums(t *testing.T) {
+	table := published(t, "chhs-bycounty.thru-2021-05-05.csv")
+	sheet, err := Build(table, rules(t, "county_day_running.yaml"), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	_, report, err := sheet.Suppress(t.Context(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d cells, %d hidden, %d witnesses, %d attacked (%d roughly), %v", report.Cells, len(report.Hidden), report.Witnesses, report.Attacked, report.Rough, time.Since(start))
+	t.Log(report.Columns)
+	if len(report.Leaks) > 0 || len(report.Withheld) > 0 || len(report.Hidden) > 22_000 || report.Attacked < 6000 {
+		t.Errorf("%d leaks, %d hidden, %d attacked, given up: %v", len(report.Leaks), len(report.Hidden), report.Attacked, report.Withheld)
+	}
+}
