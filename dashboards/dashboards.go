@@ -76,8 +76,11 @@ func (p *Pages) parse(shapes []shape, lang string, names []string) error {
 }
 
 // Policy is the content security policy that the pages need: their own style
-// and nothing else.
-func (p *Pages) Policy() string { return p.policy }
+// and nothing else. targets are other origins that a form may lead on to, as
+// sign-out does to the issuer: browsers hold form-action against redirects too.
+func (p *Pages) Policy(targets ...string) string {
+	return strings.Replace(p.policy, "form-action 'self'", strings.Join(append([]string{"form-action 'self'"}, targets...), " "), 1)
+}
 
 // Write writes the page whole, or nothing and an error.
 func (p *Pages) Write(w io.Writer, name string, page Page) error {

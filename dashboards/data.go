@@ -7,6 +7,7 @@ type Page struct {
 	Title   string
 	At      string // the entry of the navigation that it belongs to
 	User    string
+	Session bool   // the user signed in, and can sign out
 	Release string // as of; empty where a page is about none
 	Lead    string // one sentence below the title
 	Lang    string // English, or Spanish where the page has it

@@ -144,7 +144,9 @@ func (s *server) log(rec *recorder, r *http.Request, ms int64, cut bool) {
 func harden(h http.Header) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
-	h.Set("Referrer-Policy", "no-referrer")
+	// Not no-referrer: with that a browser says Origin: null of our own forms
+	// (Fetch, "append a request Origin header"), and sameSite refuses them.
+	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")

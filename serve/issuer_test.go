@@ -49,7 +49,8 @@ func startIssuer(t *testing.T, back string, env ...string) issuer {
 		required(t, "oidc-provider", "npm ci --prefix testdata/oidc")
 	}
 	client := func(id string) object {
-		return object{"client_id": id, "client_secret": "a secret of tests", "redirect_uris": []string{back}, "grant_types": []string{"authorization_code"}}
+		return object{"client_id": id, "client_secret": "a secret of tests", "redirect_uris": []string{back}, "grant_types": []string{"authorization_code"},
+			"post_logout_redirect_uris": []string{strings.TrimSuffix(back, callback) + "/"}}
 	}
 	clients, _ := json.Marshal([]object{client("dosebook"), client("other")})
 	who, _ := json.Marshal(people)

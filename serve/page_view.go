@@ -135,7 +135,7 @@ func (s *server) forPeople(h signedHandler) signedHandler {
 		var b bytes.Buffer
 		pages, none := s.views.parsed()
 		if none == nil {
-			none = pages.Write(&b, "problem", dashboards.Page{Title: is.Title, User: p.User, Body: dashboards.Problem{Status: is.Status, Says: is.Detail, Back: backFrom(r)}})
+			none = pages.Write(&b, "problem", dashboards.Page{Title: is.Title, User: p.User, Session: p.Session != 0, Body: dashboards.Problem{Status: is.Status, Says: is.Detail, Back: backFrom(r)}})
 		}
 		if none != nil {
 			return err
@@ -153,7 +153,7 @@ func (s *server) forPeople(h signedHandler) signedHandler {
 func (s *server) pageHead(w http.ResponseWriter, pages *dashboards.Pages) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", pages.Policy())
+	h.Set("Content-Security-Policy", pages.Policy(s.signer.formTargets()...))
 	h.Set("Cache-Control", "private, no-cache")
 	h.Set("Vary", "Authorization, Cookie")
 }
@@ -164,7 +164,7 @@ func (s *server) showPage(w http.ResponseWriter, r *http.Request, p access.Princ
 	if err != nil {
 		return err
 	}
-	page.User = p.User
+	page.User, page.Session = p.User, p.Session != 0
 	var b bytes.Buffer
 	if err := pages.Write(&b, name, page); err != nil {
 		return err

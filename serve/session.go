@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
 
 	"github.com/dosebook/dosebook/access"
@@ -215,14 +216,8 @@ func (s *server) signOut(w http.ResponseWriter, r *http.Request, p access.Princi
 
 func (g *signer) leave(r *http.Request) string {
 	provider, _, err := g.issuer(r.Context())
-	var known struct {
-		End string `json:"end_session_endpoint"`
-	}
-	if err != nil || provider.Claims(&known) != nil || known.End == "" {
-		return "/"
-	}
-	u, err := url.Parse(known.End)
-	if err != nil {
+	u := endOf(provider)
+	if err != nil || u == nil {
 		return "/"
 	}
 	q := u.Query()
@@ -230,6 +225,36 @@ func (g *signer) leave(r *http.Request) string {
 	q.Set("post_logout_redirect_uri", g.origin()+"/")
 	u.RawQuery = q.Encode()
 	return u.String()
+}
+
+// endOf is the issuer's own sign-out, or nil.
+func endOf(provider *oidc.Provider) *url.URL {
+	var known struct {
+		End string `json:"end_session_endpoint"`
+	}
+	if provider == nil || provider.Claims(&known) != nil || known.End == "" {
+		return nil
+	}
+	u, err := url.Parse(known.End)
+	if err != nil || u.Host == "" {
+		return nil
+	}
+	return u
+}
+
+// formTargets are the origins that the form of sign-out leads on to: that of
+// the issuer's sign-out where it is known, else the issuer's own.
+func (g *signer) formTargets() []string {
+	if g == nil {
+		return nil
+	}
+	g.mu.Lock()
+	u := endOf(g.provider)
+	g.mu.Unlock()
+	if u == nil {
+		u, _ = url.Parse(g.Issuer) // checked by Check
+	}
+	return []string{u.Scheme + "://" + u.Host}
 }
 
 // whoami tells who is signed in and until when; pages ask it.
