@@ -70,7 +70,7 @@ var leftBracket = regexp.MustCompile(`\{[a-z_]+\}`)
 // the same kind: the grammar has no parameters.
 func sent(text string) string {
 	w := &work{d: &DB{}}
-	text = w.fragments("{rows}", "('a', 1, 2)", "{counties}", "(6001, '06001', 'Alameda', 'California')", "{snapshots}", "'CAIR2'", "{registry}", "'CAIR2'", "{before}", "1").Replace(text)
+	text = w.fragments("{rows}", "('a', 1, 2)", "{counties}", "(6001, '06001', 'Alameda', 'California')", "{snapshots}", "'CAIR2'", "{registry}", "'CAIR2'", "{before}", "1", "{n}", "20").Replace(text)
 	text = leftBracket.ReplaceAllStringFunc(text, func(s string) string { return "LAND_" + strings.ToUpper(s[1:len(s)-1]) })
 	return strings.ReplaceAll(text, "?", "1")
 }
@@ -84,7 +84,7 @@ func all(t *testing.T) (out []lintable) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range append(names, "dialect/snowflake/snapshot_absent.sql") {
+	for _, name := range append(names, "dialect/snowflake/snapshot_absent.sql", "dialect/snowflake/load_cost.sql", "dialect/snowflake/load_costs.sql") {
 		statements, err := sqltext.Statements(name)
 		if err != nil {
 			t.Fatal(err)
