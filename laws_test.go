@@ -31,12 +31,14 @@ var layers = []layer{
 	{"sql", "every SQL text, embedded, and the migrator", ""},
 	{"control", "control.db: opening and migrating it", "sql"},
 	{"extract", "what a decoder is; unpacking, recognising a format", "dose"},
-	{"extract/*", "one source or one format each", "extract dose durable"},
+	{"extract/*", "one source or one format each", "extract dose durable snowconn"},
 	{"extract/fhirbulk/bulktest", "a Bulk Data server with faults by switch, for tests and the demo", ""},
 	{"transform", "raw rows to events: dates, codes, counties, checks", "dose"},
 	{"synth", "synthetic registries with known truth", "dose"},
 	{"load", "the lake and what a warehouse is", "dose sql durable"},
-	{"load/*", "one warehouse each, and the suite they share", "load sql dose durable"},
+	{"load/*", "one warehouse each, and the suite they share", "load sql dose durable snowconn"},
+	{"snowconn", "signing in to Snowflake, its errors, its results", "dose snowconn/nofolder"},
+	{"snowconn/nofolder", "the driver makes no folder at the start of a program", ""},
 	{"pipelines", "payload to ledger: runs the line, holds the lease", "extract transform load dose control sql durable"},
 	{"release", "warehouse to files: build, check, manifest, formats", "load sql dose durable release/suppress"},
 	{"release/suppress", "tables of counts that can't be undone", "dose"},
@@ -61,7 +63,7 @@ var testsAlso = map[string]string{"pipelines": "load/duckdb extract/cvrs", "rele
 // dose and durable are imported by everyone and stay light.
 var thirdParty = []struct{ module, folders string }{
 	{"github.com/duckdb/", "load/duckdb bench"},
-	{"github.com/snowflakedb/", "load/snowflake extract/snowtable bench"},
+	{"github.com/snowflakedb/", "snowconn load/snowflake bench"},
 	{"modernc.org/sqlite", "control"},
 	{"github.com/spf13/cobra", "cmd/dosebook"},
 }

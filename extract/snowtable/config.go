@@ -1,23 +1,21 @@
 package snowtable
 
 import (
-	"crypto/rsa"
+	"cmp"
 	"crypto/sha256"
-	"crypto/x509"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"net"
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/dosebook/dosebook/dose"
+	"github.com/dosebook/dosebook/snowconn"
 )
 
 // Config says which table, and who asks for it.
@@ -57,14 +55,8 @@ type Config struct {
 	Protocol string `yaml:"protocol"` // http on this machine only
 }
 
-// OAuth is the client credentials grant, by which the state's own jobs
-// connected.
-type OAuth struct {
-	ClientID  string `yaml:"client_id"`
-	SecretEnv string `yaml:"secret_env"`
-	TokenURL  string `yaml:"token_url"`
-	Scope     string `yaml:"scope"`
-}
+// OAuth is the client credentials grant.
+type OAuth = snowconn.OAuth
 
 // Watermark is a column that rises with every change of a row: a time, a date,
 // a number, or text that sorts.
@@ -75,15 +67,14 @@ type Watermark struct {
 
 const (
 	defaultTimeout = 30 * time.Minute
+	defaultSignIn  = 30 * time.Second
 	defaultBatchMB = 48
 )
 
 var (
-	identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_$]*$`)
-	tableName  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*){0,2}$`)
-	account    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
-	fileName   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 ._-]*$`)
-	selects    = regexp.MustCompile(`(?is)^\s*(select|with)\b`)
+	tableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*){0,2}$`)
+	fileName  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 ._-]*$`)
+	selects   = regexp.MustCompile(`(?is)^\s*(select|with)\b`)
 )
 
 // Check tells every mistake. The error is of kind dose.ErrInvalid.
@@ -94,14 +85,7 @@ func (c Config) Check() error {
 			all = append(all, fmt.Errorf("snowtable: "+text+": %w", append(args, dose.ErrInvalid)...))
 		}
 	}
-	no(!account.MatchString(c.Account), "account is the account's identifier, such as ORG-ACCOUNT")
-	no(c.User == "" && c.OAuth.ClientID == "", "user is missing")
-	for _, f := range []struct{ name, value string }{{"role", c.Role}, {"warehouse", c.Warehouse}, {"database", c.Database}, {"schema", c.Schema}} {
-		no(!identifier.MatchString(f.value), "%s is missing, or is no plain name", f.name)
-	}
-	no(count(c.KeyEnv != "", c.TokenEnv != "", c.PasswordEnv != "", c.OAuth != OAuth{}) != 1, "give one of key_env, token_env, password_env and oauth")
-	no(c.OAuth != OAuth{} && (c.OAuth.ClientID == "" || c.OAuth.SecretEnv == "" || !strings.HasPrefix(c.OAuth.TokenURL, "https://")),
-		"oauth has client_id, secret_env and token_url, which begins with https://")
+	c.login().Check("key_env, token_env, password_env and oauth", no)
 	no(count(c.Table != "", c.Query != "") != 1, "give one of table and query")
 	no(c.Table != "" && !tableName.MatchString(c.Table), "table is a name, perhaps with schema and database before it")
 	no(c.Query != "" && (!selects.MatchString(c.Query) || strings.Contains(c.Query, ";")), "query is one SELECT, without a semicolon")
@@ -111,9 +95,7 @@ func (c Config) Check() error {
 		no(ours != "-" && !slices.Contains(rawNames(), ours), "columns: %s goes to %q, which is no raw column; - leaves it out", theirs, ours)
 	}
 	no(c.BatchMB != 0 && (c.BatchMB < 16 || c.BatchMB > 160), "batch_mb is from 16 to 160")
-	no(c.Timeout < 0, "timeout is not negative")
 	no(c.Name != "" && !fileName.MatchString(c.Name), "name is a file name of letters, digits, dot, dash and underscore")
-	no(c.Protocol != "" && c.Protocol != "https" && !(c.Protocol == "http" && loopback(c.Host)), "protocol is https, or http for a host on this machine")
 	return errors.Join(all...)
 }
 
@@ -124,11 +106,6 @@ func count(set ...bool) (n int) {
 		}
 	}
 	return n
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // rawNames are the raw columns that a table may fill.
@@ -173,51 +150,25 @@ func (c Config) query() string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// credentials are what the environment holds.
-type credentials struct {
-	key    *rsa.PrivateKey
-	secret string // token, password or client secret
+// login is the configuration, complete: with the forms in which the server
+// writes times, which the texts of values rest on.
+func (c Config) login() snowconn.Login {
+	return snowconn.Login{Account: c.Account, User: c.User, Role: c.Role, Warehouse: c.Warehouse, Database: c.Database, Schema: c.Schema,
+		KeyEnv: c.KeyEnv, TokenEnv: c.TokenEnv, PasswordEnv: c.PasswordEnv, OAuth: c.OAuth, Timeout: cmp.Or(c.Timeout, defaultTimeout), SignIn: defaultSignIn,
+		Host: c.Host, Port: c.Port, Protocol: c.Protocol, Params: map[string]string{
+			"CLIENT_RESULT_CHUNK_SIZE":    strconv.Itoa(cmp.Or(c.BatchMB, defaultBatchMB)),
+			"DATE_OUTPUT_FORMAT":          "YYYY-MM-DD",
+			"TIME_OUTPUT_FORMAT":          "HH24:MI:SS.FF9",
+			"TIMESTAMP_NTZ_OUTPUT_FORMAT": `YYYY-MM-DD"T"HH24:MI:SS.FF9`,
+			"TIMESTAMP_LTZ_OUTPUT_FORMAT": `YYYY-MM-DD"T"HH24:MI:SS.FF9TZH:TZM`,
+			"TIMESTAMP_TZ_OUTPUT_FORMAT":  `YYYY-MM-DD"T"HH24:MI:SS.FF9TZH:TZM`,
+		}}
 }
 
-func (c Config) credentials(getenv func(string) string) (credentials, error) {
-	for _, name := range []string{c.KeyEnv, c.TokenEnv, c.PasswordEnv, c.OAuth.SecretEnv} {
-		if name == "" {
-			continue
-		}
-		var text string
-		if getenv != nil {
-			text = getenv(name)
-		}
-		if text == "" {
-			return credentials{}, fmt.Errorf("snowtable: the environment has no %s: %w", name, dose.ErrInvalid)
-		}
-		if name != c.KeyEnv {
-			return credentials{secret: text}, nil
-		}
-		key, ok := parseKey(text)
-		if !ok {
-			return credentials{}, fmt.Errorf("snowtable: %s holds no RSA private key in PKCS#8, as PEM or base64, without a passphrase: %w", name, dose.ErrInvalid)
-		}
-		return credentials{key: key}, nil
-	}
-	return credentials{}, nil
-}
-
-func parseKey(text string) (*rsa.PrivateKey, bool) {
-	var der []byte
-	if block, _ := pem.Decode([]byte(text)); block != nil {
-		der = block.Bytes
-	} else {
-		text = strings.NewReplacer("-", "+", "_", "/", "\n", "", "\r", "", " ", "", "=", "").Replace(text)
-		var err error
-		if der, err = base64.RawStdEncoding.DecodeString(text); err != nil {
-			return nil, false
-		}
-	}
-	key, err := x509.ParsePKCS8PrivateKey(der)
+func (c Config) secret(getenv func(string) string) (snowconn.Secret, error) {
+	s, err := c.login().Secret(getenv)
 	if err != nil {
-		return nil, false
+		err = fmt.Errorf("snowtable: %w", err)
 	}
-	k, ok := key.(*rsa.PrivateKey)
-	return k, ok
+	return s, err
 }

@@ -3,18 +3,9 @@
 package snowtable
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/base64"
-	"encoding/pem"
 	"errors"
 	"strings"
 	"testing"
-
-	sf "github.com/snowflakedb/gosnowflake/v2"
 
 	"github.com/dosebook/dosebook/dose"
 )
@@ -53,63 +44,6 @@ func TestCheck(t *testing.T) {
 		if err := c.Check(); !errors.Is(err, dose.ErrInvalid) || !strings.Contains(err.Error(), words) {
 			t.Errorf("%v does not say %q", err, words)
 		}
-	}
-}
-
-// TestCredentials: what the driver is given, and what is refused.
-func TestCredentials(t *testing.T) {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	curve, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	other, err := x509.MarshalPKCS8PrivateKey(curve)
-	if err != nil {
-		t.Fatal(err)
-	}
-	env := map[string]string{
-		"PEM":    string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
-		"BASE64": base64.StdEncoding.EncodeToString(der), "URL": base64.URLEncoding.EncodeToString(der),
-		"CURVE": base64.StdEncoding.EncodeToString(other), "JUNK": "sesame", "TOKEN": "sesame",
-	}
-	open := func(spoil func(*Config)) (sf.Config, error) {
-		c := good()
-		c.PasswordEnv = ""
-		spoil(&c)
-		s, err := New(c, Options{Getenv: func(k string) string { return env[k] }})
-		if err != nil {
-			return sf.Config{}, err
-		}
-		return s.driverConfig(), nil
-	}
-	for _, name := range []string{"PEM", "BASE64", "URL"} {
-		if c, err := open(func(c *Config) { c.KeyEnv = name }); err != nil || c.Authenticator != sf.AuthTypeJwt || !c.PrivateKey.Equal(key) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	for _, name := range []string{"CURVE", "JUNK", "NOT_SET"} {
-		if _, err := open(func(c *Config) { c.KeyEnv = name }); !errors.Is(err, dose.ErrInvalid) || !strings.Contains(err.Error(), name) || strings.Contains(err.Error(), "sesame") {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	if c, err := open(func(c *Config) { c.TokenEnv = "TOKEN" }); err != nil || c.Authenticator != sf.AuthTypePat || c.Token != "sesame" {
-		t.Error(err)
-	}
-	c, err := open(func(c *Config) {
-		c.OAuth = OAuth{ClientID: "dosebook", SecretEnv: "TOKEN", TokenURL: "https://login.example.org/token", Scope: "session:role:LHJ_READ"}
-	})
-	if err != nil || c.Authenticator != sf.AuthTypeOAuthClientCredentials || c.OauthClientSecret != "sesame" || c.OauthClientID != "dosebook" {
-		t.Error(err)
-	}
-	if *c.Params["STATEMENT_TIMEOUT_IN_SECONDS"] != "1800" || *c.Params["TIMEZONE"] != "UTC" || c.MaxRetryCount != 0 {
-		t.Errorf("%+v", c.Params)
 	}
 }
 

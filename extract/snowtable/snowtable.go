@@ -25,6 +25,7 @@ import (
 	"github.com/dosebook/dosebook/dose"
 	"github.com/dosebook/dosebook/durable"
 	"github.com/dosebook/dosebook/extract"
+	"github.com/dosebook/dosebook/snowconn"
 )
 
 // Options are what a Source takes from outside; Now may be left zero.
@@ -37,7 +38,7 @@ type Options struct {
 type Source struct {
 	c   Config
 	now func() time.Time
-	key credentials
+	key snowconn.Secret
 }
 
 var _ extract.Source = (*Source)(nil)
@@ -53,7 +54,7 @@ func New(c Config, o Options) (*Source, error) {
 		s.now = time.Now
 	}
 	var err error
-	s.key, err = c.credentials(o.Getenv)
+	s.key, err = c.secret(o.Getenv)
 	return s, err
 }
 

@@ -1,18 +1,16 @@
 package snowflake
 
 import (
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/base64"
-	"encoding/pem"
+	"cmp"
+	"database/sql"
 	"errors"
 	"fmt"
-	"net"
-	"regexp"
-	"strings"
+	"maps"
+	"strconv"
 	"time"
 
 	"github.com/dosebook/dosebook/dose"
+	"github.com/dosebook/dosebook/snowconn"
 )
 
 // Config says which account, and who signs in. It holds names of environment
@@ -44,21 +42,11 @@ type Config struct {
 }
 
 // OAuth is the client credentials grant.
-type OAuth struct {
-	ClientID  string `yaml:"client_id"`
-	SecretEnv string `yaml:"secret_env"`
-	TokenURL  string `yaml:"token_url"`
-	Scope     string `yaml:"scope"`
-}
+type OAuth = snowconn.OAuth
 
 const (
 	defaultTimeout = 15 * time.Minute
 	defaultSignIn  = 30 * time.Second
-)
-
-var (
-	identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_$]*$`)
-	account    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
 )
 
 // Set says whether the configuration names an account at all.
@@ -72,72 +60,30 @@ func (c Config) Check() error {
 			all = append(all, fmt.Errorf("snowflake: "+text+": %w", append(args, dose.ErrInvalid)...))
 		}
 	}
-	no(!account.MatchString(c.Account), "account is the account's identifier, such as ORG-ACCOUNT")
-	no(c.User == "" && c.OAuth.ClientID == "", "user is missing")
-	for _, f := range []struct{ name, value string }{{"role", c.Role}, {"warehouse", c.Warehouse}, {"database", c.Database}, {"schema", c.Schema}} {
-		no(f.value != "" && !identifier.MatchString(f.value) || f.value == "" && f.name != "schema", "%s is missing, or is no plain name", f.name)
-	}
-	ways := 0
-	for _, set := range []bool{c.KeyEnv != "", c.TokenEnv != "", c.OAuth != OAuth{}} {
-		if set {
-			ways++
-		}
-	}
-	no(ways != 1, "give one of key_env, token_env and oauth")
-	no(c.OAuth != OAuth{} && (c.OAuth.ClientID == "" || c.OAuth.SecretEnv == "" || !strings.HasPrefix(c.OAuth.TokenURL, "https://")),
-		"oauth has client_id, secret_env and token_url, which begins with https://")
-	no(c.Timeout < 0 || c.SignIn < 0, "timeout and sign_in are not negative")
-	no(c.Protocol != "" && c.Protocol != "https" && !(c.Protocol == "http" && loopback(c.Host)), "protocol is https, or http for a host on this machine")
+	c.login().Check("key_env, token_env and oauth", no)
 	return errors.Join(append(all, c.Govern.check())...)
 }
 
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+// login is the configuration, complete.
+func (c Config) login() snowconn.Login {
+	timeout := cmp.Or(c.Timeout, defaultTimeout)
+	l := snowconn.Login{Account: c.Account, User: c.User, Role: c.Role, Warehouse: c.Warehouse, Database: c.Database, Schema: cmp.Or(c.Schema, "CORE"),
+		KeyEnv: c.KeyEnv, TokenEnv: c.TokenEnv, OAuth: c.OAuth, Timeout: timeout, SignIn: cmp.Or(c.SignIn, defaultSignIn), Host: c.Host, Port: c.Port, Protocol: c.Protocol,
+		Params: map[string]string{"LOCK_TIMEOUT": strconv.Itoa(int(timeout.Seconds())), "ERROR_ON_NONDETERMINISTIC_MERGE": "true"}}
+	maps.Copy(l.Params, c.params)
+	return l
 }
 
-// credentials are what the environment holds.
-type credentials struct {
-	key    *rsa.PrivateKey
-	secret string // token or client secret
-}
+// pool makes connections. A secret never enters a data source name, which
+// drivers quote in errors.
+func pool(c Config, s snowconn.Secret) (*sql.DB, error) { return snowconn.Open(c.login(), s) }
 
-func (c Config) credentials(getenv func(string) string) (credentials, error) {
-	for _, name := range []string{c.KeyEnv, c.TokenEnv, c.OAuth.SecretEnv} {
-		if name == "" {
-			continue
-		}
-		text := getenv(name)
-		if text == "" {
-			return credentials{}, fmt.Errorf("snowflake: the environment has no %s: %w", name, dose.ErrInvalid)
-		}
-		if name != c.KeyEnv {
-			return credentials{secret: text}, nil
-		}
-		key, ok := parseKey(text)
-		if !ok {
-			return credentials{}, fmt.Errorf("snowflake: %s holds no RSA private key in PKCS#8, as PEM or base64, without a passphrase: %w", name, dose.ErrInvalid)
-		}
-		return credentials{key: key}, nil
-	}
-	return credentials{}, nil
-}
+var identifier = snowconn.Identifier
 
-func parseKey(text string) (*rsa.PrivateKey, bool) {
-	var der []byte
-	if block, _ := pem.Decode([]byte(text)); block != nil {
-		der = block.Bytes
-	} else {
-		text = strings.NewReplacer("-", "+", "_", "/", "\n", "", "\r", "", " ", "", "=", "").Replace(text)
-		var err error
-		if der, err = base64.RawStdEncoding.DecodeString(text); err != nil {
-			return nil, false
-		}
-	}
-	key, err := x509.ParsePKCS8PrivateKey(der)
+func (c Config) credentials(getenv func(string) string) (snowconn.Secret, error) {
+	s, err := c.login().Secret(getenv)
 	if err != nil {
-		return nil, false
+		err = fmt.Errorf("snowflake: %w", err)
 	}
-	k, ok := key.(*rsa.PrivateKey)
-	return k, ok
+	return s, err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/parquet"
@@ -12,6 +13,7 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 
 	"github.com/dosebook/dosebook/dose"
+	"github.com/dosebook/dosebook/snowconn"
 )
 
 // Prepare makes the table of persons that a release's queries share. It is a
@@ -59,14 +61,14 @@ type export struct {
 	w    *pqarrow.FileWriter
 }
 
-func (e *export) start(fields []field) error {
+func (e *export) start(fields []snowconn.Field) error {
 	to := make([]arrow.Field, len(fields))
 	for i, f := range fields {
-		t, err := f.arrow()
+		t, err := typeOf(f)
 		if err != nil {
 			return err
 		}
-		to[i] = arrow.Field{Name: f.name, Type: t, Nullable: true}
+		to[i] = arrow.Field{Name: strings.ToLower(f.Name), Type: t, Nullable: true}
 	}
 	schema := arrow.NewSchema(to, nil)
 	f, err := os.OpenFile(e.path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)

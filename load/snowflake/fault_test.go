@@ -210,6 +210,7 @@ func TestTwoLoaders(t *testing.T) {
 		} else {
 			neither++
 		}
+		t.Logf("race %d: %v; %v", i, errs[0], errs[1])
 		for _, d := range []*DB{a, b} {
 			if at, err := d.Position(t.Context()); err != nil {
 				t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/dosebook/dosebook/dose"
 	"github.com/dosebook/dosebook/load"
+	"github.com/dosebook/dosebook/snowconn"
 )
 
 // Segment writes the wide rows of a segment, as they lie in Snowflake, to a
@@ -51,7 +52,7 @@ type segmentRows struct {
 	to     *load.Table
 }
 
-func (m *segmentRows) start(fields []field) error {
+func (m *segmentRows) start(fields []snowconn.Field) error {
 	cols := dose.SegmentColumns()
 	if len(fields) != len(cols)+1 {
 		return fmt.Errorf("%d columns: %w", len(fields), errForm)

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/dosebook/dosebook/snowconn"
 )
 
 // session is one connection: temporary tables, stages and transactions belong
@@ -17,7 +19,8 @@ type session struct {
 	tag    string
 	open   bool // a transaction is
 	bad    bool
-	shaped bool // the work tables are there
+	shaped bool   // the work tables are there
+	meter  *meter // of the run under way
 
 	patience time.Duration // DB.patience
 }
@@ -35,7 +38,9 @@ func (d *DB) session(ctx context.Context, tag string) (*session, error) {
 }
 
 func (s *session) exec(ctx context.Context, doing, statement string, args ...any) (int64, error) {
-	r, err := s.conn.ExecContext(tagged(ctx, s.tag), statement, args...)
+	with, done := s.metered(ctx)
+	r, err := s.conn.ExecContext(snowconn.Tagged(with, s.tag), statement, args...)
+	done()
 	if err != nil {
 		s.doubt(ctx)
 		return 0, told(ctx, doing, err)
@@ -53,7 +58,9 @@ func (s *session) doubt(ctx context.Context) { s.bad = s.bad || ctx.Err() != nil
 
 // query calls row for each row.
 func (s *session) query(ctx context.Context, doing, statement string, row func(scan func(...any) error) error) error {
-	rows, err := s.conn.QueryContext(tagged(ctx, s.tag), statement)
+	with, done := s.metered(ctx)
+	rows, err := s.conn.QueryContext(snowconn.Tagged(with, s.tag), statement)
+	done()
 	if err != nil {
 		s.doubt(ctx)
 		return told(ctx, doing, err)

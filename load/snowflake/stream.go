@@ -11,41 +11,36 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/dosebook/dosebook/dose"
+	"github.com/dosebook/dosebook/snowconn"
 )
 
-// field is a column of a result, as the server describes it.
-type field struct {
-	name, kind string // in lower case
-	scale      int64
-}
-
-// arrow is the type that the column's values have in a file of ours. Whole
+// typeOf is the type that a column's values have in a file of ours. Whole
 // numbers are 64 bits: Snowflake's NUMBER tells no width.
-func (f field) arrow() (arrow.DataType, error) {
+func typeOf(f snowconn.Field) (arrow.DataType, error) {
 	switch {
-	case f.kind == "fixed" && f.scale == 0:
+	case f.Kind == "fixed" && f.Scale == 0:
 		return arrow.PrimitiveTypes.Int64, nil
-	case f.kind == "fixed", f.kind == "real":
+	case f.Kind == "fixed", f.Kind == "real":
 		return arrow.PrimitiveTypes.Float64, nil
-	case f.kind == "date":
+	case f.Kind == "date":
 		return arrow.FixedWidthTypes.Date32, nil
-	case f.kind == "boolean":
+	case f.Kind == "boolean":
 		return arrow.FixedWidthTypes.Boolean, nil
-	case f.kind == "text":
+	case f.Kind == "text":
 		return arrow.BinaryTypes.String, nil
 	}
-	return nil, fmt.Errorf("column %s is of type %s, which no export has: ask for microseconds: %w", f.name, f.kind, dose.ErrInvalid)
+	return nil, fmt.Errorf("column %s is of type %s, which no export has: ask for microseconds: %w", f.Name, f.Kind, dose.ErrInvalid)
 }
 
 // gather collects rows of results in columns of ours and gives them on in
 // batches of the sizes that are asked for.
 type gather struct {
 	builder *array.RecordBuilder
-	fields  []field
+	fields  []snowconn.Field
 	rows    int64
 }
 
-func newGather(schema *arrow.Schema, fields []field) *gather {
+func newGather(schema *arrow.Schema, fields []snowconn.Field) *gather {
 	return &gather{builder: array.NewRecordBuilder(memory.DefaultAllocator, schema), fields: fields}
 }
 
@@ -53,8 +48,8 @@ func newGather(schema *arrow.Schema, fields []field) *gather {
 // schema, in order.
 func (g *gather) add(b arrow.RecordBatch, from, to int) error {
 	for i := range g.builder.Schema().NumFields() {
-		if err := appendCells(g.builder.Field(i), b.Column(i), g.fields[i].scale, from, to); err != nil {
-			return fmt.Errorf("column %s: %w", g.fields[i].name, err)
+		if err := appendCells(g.builder.Field(i), b.Column(i), g.fields[i].Scale, from, to); err != nil {
+			return fmt.Errorf("column %s: %w", g.fields[i].Name, err)
 		}
 	}
 	g.rows += int64(to - from)
@@ -172,11 +167,10 @@ func wholeAt(col arrow.Array, i int) (int64, bool) {
 
 // stream asks a query and hands its result on, batch after batch, each
 // released after it: one part of the result is in memory at a time.
-func (s *session) stream(ctx context.Context, doing, statement string, start func([]field) error, use func(arrow.RecordBatch) error) error {
-	err := arrowRows(tagged(ctx, s.tag), s.conn, statement, start, use)
+func (s *session) stream(ctx context.Context, doing, statement string, start func([]snowconn.Field) error, use func(arrow.RecordBatch) error) error {
+	err := snowconn.Stream(snowconn.Tagged(ctx, s.tag), s.conn, statement, nil, start, use)
 	if err != nil {
 		s.doubt(ctx)
-		return told(ctx, doing, err)
 	}
-	return nil
+	return told(ctx, doing, err)
 }
