@@ -67,7 +67,7 @@ when it is done; here a failure is the command's own (exit 6: Snowflake is away)
 			return nil
 		},
 	}
-	c.AddCommand(status, rebuild, follow, planCommand(e), applyCommand(e), policyCommand(e))
+	c.AddCommand(status, rebuild, follow, planCommand(e), applyCommand(e), policyCommand(e), costCommand(e))
 	return c
 }
 

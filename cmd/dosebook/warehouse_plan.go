@@ -59,11 +59,13 @@ place's events to a folder instead, for somebody who has a grant for the place.`
 	}
 	c.Flags().StringVar(&unload, "unload", "", "a `PLACE`: five digits, berkeley, long-beach, pasadena")
 	c.Flags().StringVar(&into, "into", "", "the `FOLDER` that its files go to")
-	c.MarkFlagsRequiredTogether("unload", "into")
 	return c
 }
 
 func (e *env) planUnload(c snowflake.Config, place, into string) error {
+	if place == "" || into == "" {
+		return fmt.Errorf("--unload PLACE and --into FOLDER go together: %w", dose.ErrInvalid)
+	}
 	p, err := dose.ParsePlace(place)
 	if err != nil {
 		return fmt.Errorf("--unload: %w", err)

@@ -33,6 +33,8 @@ func (d *DB) Apply(ctx context.Context, entries, known []load.Entry) (_ []load.E
 	}
 	defer func() { err = errors.Join(err, lease.release(ctx)) }()
 	d.after("lease")
+	s.meter = &meter{began: d.now()}
+	defer func() { s.meter = nil }()
 	at, err := s.position(ctx)
 	if err != nil {
 		return nil, err
@@ -143,6 +145,7 @@ func (w *work) apply(ctx context.Context) (effects []load.Effect, err error) {
 	}
 	w.d.anew = false
 	w.d.after("commit")
+	w.cost(ctx)
 	return effects, nil
 }
 
