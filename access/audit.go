@@ -192,12 +192,12 @@ func head(ctx context.Context, tx *sql.Tx) (seq int64, hash []byte, err error) {
 }
 
 // markUsed notes when a token was last used, to the minute: one write a
-// token and minute, not one a request.
+// token and minute, not one a request. A token that was refused was not used.
 func markUsed(ctx context.Context, tx *sql.Tx, now time.Time, entries []Entry) error {
 	seen := make(map[int64]bool)
 	minute := micros(now.Truncate(time.Minute))
 	for _, e := range entries {
-		if e.Token == 0 || seen[e.Token] {
+		if e.Token == 0 || seen[e.Token] || e.Action == "authenticate" {
 			continue
 		}
 		seen[e.Token] = true

@@ -17,12 +17,13 @@ import (
 type Store struct {
 	// Unusual and Heads may be set before the store is used: when a steward
 	// is told of a user's day, and the heads that are kept elsewhere.
-	Unusual  Unusual
-	Heads    func() ([]Head, error)
-	db       *sql.DB
-	now      func() time.Time
-	audit    queue
-	refusals struct {
+	Unusual   Unusual
+	Heads     func() ([]Head, error)
+	db        *sql.DB
+	now       func() time.Time
+	audit     queue
+	strangers strangers
+	refusals  struct {
 		mu  sync.Mutex
 		day string
 		of  map[string]int64 // by user

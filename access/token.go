@@ -225,8 +225,13 @@ func (s *Store) Authenticate(ctx context.Context, bearer string) (Principal, err
 	}
 	// The index compares hashes of what was sent, which nobody can steer;
 	// this comparison does not depend on the index.
-	if subtle.ConstantTimeCompare(kept, hash[:]) != 1 || revoked.Valid || !s.now().Before(fromMicros(expires)) {
+	switch {
+	case subtle.ConstantTimeCompare(kept, hash[:]) != 1:
 		return Principal{}, dose.ErrUnknownUser
+	case revoked.Valid:
+		return Principal{}, refusedToken{user, id, "the token was revoked"}
+	case !s.now().Before(fromMicros(expires)):
+		return Principal{}, refusedToken{user, id, "the token has ended"}
 	}
 	p, err := s.Principal(ctx, user)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -62,6 +63,13 @@ func TestTokens(t *testing.T) {
 	refused(t, w.get(path, good), 401)
 	if strings.Contains(w.log.String(), good[4:]) || strings.Contains(w.log.String(), "access_token") {
 		t.Error("the log holds a token or a query string")
+	}
+	strangers, err := w.access.ListAudit(t.Context(), access.Unknown, 0, 100)
+	if err != nil || len(strangers) < 3 || strangers[0].Action != "authenticate" || strangers[0].Outcome != "denied" || strings.Contains(fmt.Sprint(strangers), good[4:12]) {
+		t.Errorf("refused tokens in the audit: %+v %v", strangers, err)
+	}
+	if e := w.last("epi"); e.Action != "authenticate" || e.Token != 1 || !strings.HasPrefix(e.Detail, "the token ") {
+		t.Errorf("a token that was good once is named: %+v", e)
 	}
 	if !strings.Contains(w.log.String(), "user=epi") || !strings.Contains(w.log.String(), "route=\"GET /api/v1/releases/{id}/counties/{fips}/{file}\"") {
 		t.Error(w.log)

@@ -38,6 +38,7 @@ func (s *server) signedIn(h signedHandler) http.Handler {
 			if tooMuch := s.pace.take("from " + remote(r)); tooMuch != nil {
 				return tooMuch
 			}
+			s.stranger(r, err)
 		}
 		if err != nil {
 			return err
@@ -56,6 +57,22 @@ func (s *server) signedIn(h signedHandler) http.Handler {
 		}
 		return h(w, r, p)
 	})
+}
+
+// stranger notes a caller who was refused with a token or a session's cookie.
+// Who sends neither only has to sign in. The refusal stands whether or not it
+// can be noted.
+func (s *server) stranger(r *http.Request, err error) {
+	why := "the token is not known"
+	if len(r.Header.Values("Authorization")) == 0 {
+		if s.signer == nil || s.signer.cookie(r, sessionCookie) == "" {
+			return
+		}
+		why = "the session is not known or has ended"
+	}
+	if err := s.Access.NoteStranger(r.Context(), remote(r), "authenticate", why, err); err != nil {
+		s.Log.Error("a refusal could not be noted", "err", err.Error())
+	}
 }
 
 // bearer returns the token of the one Authorization header, or nothing.

@@ -112,6 +112,7 @@ func (s *server) orSignIn(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.signer != nil && len(r.Header.Values("Authorization")) == 0 && strings.Contains(r.Header.Get("Accept"), "text/html") {
 			if _, err := s.principal(r); errors.Is(err, dose.ErrUnknownUser) {
+				s.stranger(r, err)
 				http.Redirect(w, r, signInPath+"?to="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
 				return
 			}

@@ -176,13 +176,20 @@ func (s *server) returned(r *http.Request) (access.Person, flow, error) {
 	return p, f, err
 }
 
-// signInFailed tells the log why; the browser is told what to do.
+// signInFailed tells the log and the audit why; the browser is told what to
+// do. What the issuer sent is in neither.
 func (s *server) signInFailed(r *http.Request, err error) error {
+	why := "the user's name"
 	var e errSignIn
-	if errors.As(err, &e) {
-		s.Log.Warn("sign-in refused", "why", e.why)
-	} else if errors.Is(err, dose.ErrDenied) {
-		s.Log.Warn("sign-in refused", "why", "the user's name")
+	switch {
+	case errors.As(err, &e):
+		why = e.why
+	case !errors.Is(err, dose.ErrDenied):
+		return err
+	}
+	s.Log.Warn("sign-in refused", "why", why)
+	if noted := s.Access.NoteStranger(r.Context(), remote(r), "sign in", why, err); noted != nil {
+		s.Log.Error("a refusal could not be noted", "err", noted.Error())
 	}
 	return err
 }

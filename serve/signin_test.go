@@ -117,6 +117,32 @@ func TestSignInRefused(t *testing.T) {
 	s.restart()
 	c = s.browser()
 	s.refusedSignIn(c, back(c, "guest"), "no group")
+	es, err := s.access.ListAudit(t.Context(), access.Unknown, 0, 100)
+	if err != nil || len(es) < 4 || es[0].Action != "sign in" || es[0].Outcome != "denied" || es[0].Remote != "127.0.0.1" || es[0].Detail != "the state is another one; refused 1 times today" {
+		t.Errorf("%+v %v", es, err)
+	}
+	for _, e := range es {
+		if strings.ContainsAny(e.Detail, "@") || strings.Contains(e.Detail, "eyJ") {
+			t.Errorf("the audit has what the issuer sent: %+v", e)
+		}
+	}
+}
+
+// A session's cookie that opens nothing is noted as a token is.
+func TestForgedSessions(t *testing.T) {
+	w := newWorld(t)
+	w.cfg.SignIn = &SignIn{Issuer: "http://127.0.0.1:1", Client: "dosebook", URL: "https://doses.example"}
+	w.h = New(w.cfg)
+	forged := "__Host-dosebook=" + strings.Repeat("A", 43)
+	refused(t, w.get(base, "", "Cookie", forged), 401)
+	if rec := w.get("/overview", "", "Cookie", forged, "Accept", "text/html"); rec.Code != 303 {
+		t.Error(rec.Code)
+	}
+	refused(t, w.get(base, ""), 401) // only has to sign in
+	es, err := w.access.ListAudit(t.Context(), access.Unknown, 0, 100)
+	if err != nil || len(es) != 2 || es[1].Detail != "the session is not known or has ended; refused 2 times today" || strings.Contains(es[0].Detail, "AAA") {
+		t.Errorf("%+v %v", es, err)
+	}
 }
 
 // Tokens that are the issuer's own and yet not for this sign-in.

@@ -44,9 +44,9 @@ of the county, each file once a day, the state's tables included.`,
 					return e.printJSON(entries)
 				}
 				w := tabwriter.NewWriter(e.out, 0, 0, 2, ' ', 0)
-				fmt.Fprintln(w, "ENTRY\tTIME\tUSER\tACTION\tRELEASE\tPLACE\tFILE\tROWS\tOUTCOME\tDETAIL")
+				fmt.Fprintln(w, "ENTRY\tTIME\tUSER\tFROM\tACTION\tRELEASE\tPLACE\tFILE\tROWS\tOUTCOME\tDETAIL")
 				for _, a := range entries {
-					fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", a.Seq, a.Time.UTC().Format(time.RFC3339), a.User, a.Action, a.Release, a.Place, a.File, a.Rows, a.Outcome, a.Detail)
+					fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", a.Seq, a.Time.UTC().Format(time.RFC3339), a.User, a.Remote, a.Action, a.Release, a.Place, a.File, a.Rows, a.Outcome, a.Detail)
 				}
 				return w.Flush()
 			})
