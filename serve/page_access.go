@@ -3,6 +3,7 @@ package serve
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/dosebook/dosebook/access"
@@ -67,16 +68,23 @@ func (s *server) fillSeen(r *http.Request, p access.Principal, body *dashboards.
 	return grant, nil
 }
 
-// mayPlaces lists the places by the highest level that the one decision
-// allows.
+// mayPlaces names, for each level, the places whose highest it is by the one
+// decision.
 func (s *server) mayPlaces(p access.Principal) (out []dashboards.Pair) {
 	done := []dose.Place{}
 	for _, level := range []dose.Level{dose.Identified, dose.Limited, dose.Deidentified} {
+		var names []string
 		for _, place := range access.Visible(p, level, s.Now()) {
 			if !slices.Contains(done, place) {
-				done = append(done, place)
-				out = append(out, dashboards.Pair{Name: placeTitle(place), Value: level.String()})
+				done, names = append(done, place), append(names, place.Label())
 			}
+		}
+		says := strings.Join(names, ", ")
+		if len(names) == len(dose.Places()) {
+			says = "all " + digits(int64(len(names))) + " places"
+		}
+		if len(names) > 0 {
+			out = append(out, dashboards.Pair{Name: level.String(), Value: says})
 		}
 	}
 	return out

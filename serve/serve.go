@@ -103,7 +103,7 @@ func New(c Config) http.Handler {
 	}
 	routes := s.routes()
 	s.contract = sync.OnceValues(func() ([]byte, error) { return openAPI(routes) })
-	return s.guard(mux(routes))
+	return &service{Handler: s.guard(mux(routes)), server: s}
 }
 
 // The time a client has. A download has more: see allow.
@@ -131,6 +131,9 @@ func Run(ctx context.Context, l net.Listener, h http.Handler) error {
 	stopped := make(chan error, 1)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	if here, ok := h.(*service); ok {
+		go here.warm(ctx)
+	}
 	go func() {
 		<-ctx.Done()
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
