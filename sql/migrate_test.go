@@ -135,3 +135,19 @@ func TestFailedMigration(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestNewerDatabase: what a newer dosebook has changed is left alone.
+func TestNewerDatabase(t *testing.T) {
+	db := open(t, filepath.Join(t.TempDir(), "control.db"))
+	for _, s := range []string{"create table schema_migration (version integer not null)", "insert into schema_migration values (999)"} {
+		if _, err := db.ExecContext(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := sqltext.Migrate(t.Context(), db, "control"); err == nil || !strings.Contains(err.Error(), "newer dosebook") {
+		t.Errorf("a newer database: %v", err)
+	}
+	if got := done(t, db); !slices.Equal(got, []string{"999"}) {
+		t.Errorf("versions %v", got)
+	}
+}

@@ -2,7 +2,8 @@
 // migrator that runs numbered ones.
 //
 // It promises that a migration runs once, in order, in one transaction with
-// its number. It never builds SQL from input.
+// its number, and that nothing is done to a database of a newer dosebook. It
+// never builds SQL from input.
 package sql
 
 import (
@@ -90,6 +91,9 @@ func Migrate(ctx context.Context, db *sql.DB, database string) error {
 	// under the lock of migrateOne.
 	var done int
 	_ = db.QueryRowContext(ctx, "select coalesce(max(version), 0) from schema_migration").Scan(&done)
+	if done > len(names) {
+		return fmt.Errorf("this %s database is of a newer dosebook (migration %d, this one knows %d): go on with the newer one, or restore a backup of before", database, done, len(names))
+	}
 	for i, name := range names {
 		if i < done {
 			continue
