@@ -2,19 +2,25 @@ package suppress
 
 import (
 	"context"
-	"fmt"
+	"slices"
 )
 
-// Bound is what an outsider can say of a hidden cell.
+// Bound is what an outsider can say of a hidden cell: at least that it is no
+// less than Low and no more than High. Where a table was met that reaches the
+// end of the cell's range, the bound is that end, and nobody looked further.
 type Bound struct {
 	Cell      int32
 	Low, High float64 // High is +Inf where nothing bounds it
 	Leak      bool    // narrower than the cell's range
-	Rough     bool    // by propagation only: too many unknowns for a linear program
+	Rough     bool    // by propagation and programs over pieces: too many unknowns for one
 }
 
-// unknowns that a dense linear program still takes in reasonable time.
-const unknowns = 600
+// unknowns that a dense linear program still takes in reasonable time, and
+// those of a piece of a larger group.
+const (
+	unknowns = 600
+	piece    = 120
+)
 
 // Attack works out the bounds of each hidden cell that needs protection from
 // what is published alone: the shown cells, the relations, and that what is
@@ -29,7 +35,7 @@ func Attack(ctx context.Context, s *System) ([]Bound, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		bounds, err := s.attackGroup(group)
+		bounds, err := s.attackGroup(ctx, group)
 		if err != nil {
 			return nil, err
 		}
@@ -75,31 +81,28 @@ func (s *System) groups() [][]int32 {
 	return out
 }
 
-func (s *System) attackGroup(group []int32) (out []Bound, err error) {
+// attackGroup bounds one group: all at once, or, where it is too large,
+// relation by relation and then piece by piece.
+func (s *System) attackGroup(ctx context.Context, group []int32) ([]Bound, error) {
 	p := s.problem(group)
-	if len(group) > unknowns {
-		return s.propagate(group, p), nil
+	e := s.ends(group)
+	if len(group) <= unknowns {
+		err := e.solve(ctx, p)
+		return s.bounds(group, e, false), err
 	}
-	t, err := newTableau(p)
-	if err != nil {
-		return nil, err
+	err := s.attackPieces(ctx, group, p, e)
+	return s.bounds(group, e, true), err
+}
+
+func (s *System) bounds(group []int32, e *ends, rough bool) []Bound {
+	var out []Bound
+	for k, c := range group {
+		if s.Cells[c].needs() {
+			f := float64(s.Cells[c].floor())
+			out = append(out, Bound{Cell: c, Low: f + e.low[k], High: f + e.high[k], Rough: rough})
+		}
 	}
-	for k, cell := range group {
-		if !s.Cells[cell].needs() {
-			continue
-		}
-		floor := float64(s.Cells[cell].floor())
-		low, err := t.least(k, 1)
-		if err != nil {
-			return nil, fmt.Errorf("cell %d, least: %w", cell, err)
-		}
-		high, err := t.least(k, -1)
-		if err != nil {
-			return nil, fmt.Errorf("cell %d, most: %w", cell, err)
-		}
-		out = append(out, Bound{Cell: cell, Low: floor + low, High: floor - high})
-	}
-	return out, nil
+	return out
 }
 
 // problem is rows · x = right, x ≥ 0; x is by how much each unknown passes its
@@ -140,8 +143,17 @@ func (s *System) problem(group []int32) *problem {
 					right -= float64(t.Coef) * float64(x.Value)
 				}
 			}
-			p.rows, p.right = append(p.rows, row), append(p.right, right)
+			if !impossible(row, right) {
+				p.rows, p.right = append(p.rows, row), append(p.right, right)
+			}
 		}
 	}
 	return p
+}
+
+// impossible says that a relation contradicts itself: what is shown says that
+// it does not hold, as between tables that count people in other places. It
+// binds nothing.
+func impossible(row []entry, right float64) bool {
+	return !slices.ContainsFunc(row, func(e entry) bool { return e.a*right > 0 || right == 0 })
 }

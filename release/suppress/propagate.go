@@ -7,27 +7,18 @@ const passes = 50
 
 // propagate bounds unknowns relation by relation, until nothing moves: weaker
 // than a linear program, and linear in the size of the table.
-func (s *System) propagate(group []int32, p *problem) []Bound {
-	low, high := make([]float64, p.n), make([]float64, p.n)
+func (p *problem) propagate() (low, high []float64) {
+	low, high = make([]float64, p.n), make([]float64, p.n)
 	for k := range high {
 		high[k] = math.Inf(1)
 	}
 	for moved, pass := true, 0; moved && pass < passes; pass++ {
 		moved = false
 		for r, row := range p.rows {
-			for again := true; again && len(row) > 0; moved = moved || again {
-				again = narrow(row, p.right[r], low, high)
-			}
+			moved = narrow(row, p.right[r], low, high) || moved
 		}
 	}
-	var out []Bound
-	for k, c := range group {
-		if s.Cells[c].needs() {
-			f := float64(s.Cells[c].floor())
-			out = append(out, Bound{Cell: c, Low: f + low[k], High: f + high[k], Rough: true})
-		}
-	}
-	return out
+	return low, high
 }
 
 // narrow takes one relation: what the others can be at most and at least bounds
@@ -46,17 +37,15 @@ func narrow(row []entry, right float64, low, high []float64) (moved bool) {
 		if e.a < 0 {
 			from, to = -to, -from
 		}
-		if from > low[e.k]+tolerance {
+		// counts are whole numbers
+		if from = math.Ceil(from - tolerance); from > low[e.k] {
 			low[e.k], moved = from, true
 		}
-		if to < high[e.k]-tolerance {
+		if to = math.Floor(to + tolerance); to < high[e.k] {
 			high[e.k], moved = to, true
 		}
-		if moved { // the sums are stale now: the next pass takes the rest
-			return true
-		}
 	}
-	return false
+	return moved // the sums are stale by now, and say less than they could: the next pass has the rest
 }
 
 // span is the least and the most of a·x.

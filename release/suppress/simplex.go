@@ -27,6 +27,16 @@ const (
 // newTableau finds a feasible table: that there is none means that what is
 // published contradicts itself.
 func newTableau(p *problem) (*tableau, error) {
+	t, broken, err := phaseOne(p)
+	if err == nil && len(broken) > 0 {
+		return nil, fmt.Errorf("no table agrees with what is published: %w", dose.ErrInvalid)
+	}
+	return t, err
+}
+
+// phaseOne finds a feasible table, or relations that no table keeps together
+// with the others.
+func phaseOne(p *problem) (_ *tableau, broken []int, err error) {
 	m := len(p.rows)
 	t := &tableau{n: p.n, basis: make([]int, m), a: make([][]float64, m), z: make([]float64, p.n+m+1)}
 	for r, row := range p.rows {
@@ -45,13 +55,18 @@ func newTableau(p *problem) (*tableau, error) {
 		t.basis[r] = p.n + r
 	}
 	if err := t.solve(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if t.z[p.n+m] < -1e-5 {
-		return nil, fmt.Errorf("no table agrees with what is published: %w", dose.ErrInvalid)
+		for r, b := range t.basis {
+			if b >= p.n && t.a[r][p.n+m] > 1e-7 {
+				broken = append(broken, b-p.n)
+			}
+		}
+		return nil, broken, nil
 	}
 	t.dropArtificial(m)
-	return t, nil
+	return t, nil, nil
 }
 
 // dropArtificial takes the helpers of the first phase out of the basis and the
