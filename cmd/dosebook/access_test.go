@@ -183,7 +183,9 @@ func TestRevocationWithinASecond(t *testing.T) {
 	d := copyOf(t, w)
 	m := d.latest(t)
 	s := d.serve(t)
-	doors := []string{"/api/v1/releases", "/api/v1/releases/latest", "/api/v1/releases/" + m.ID, "/api/v1/releases/" + m.ID + "/manifest.json"}
+	page := "/releases/" + m.ID + "/counties/06075"
+	doors := []string{"/api/v1/releases", "/api/v1/releases/latest", "/api/v1/releases/" + m.ID, "/api/v1/releases/" + m.ID + "/manifest.json",
+		"/overview", "/releases", "/releases/" + m.ID, "/counties/06075", page, page + "/doses.csv", page + "/rows?table=dose"}
 	for _, table := range gridTables {
 		for _, format := range gridFormats {
 			doors = append(doors, "/api/v1/releases/"+m.ID+"/counties/06075/"+table+"."+format)
