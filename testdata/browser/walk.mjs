@@ -1,27 +1,59 @@
-// Walks the pages as people do: node walk.mjs URL COUNTY_TOKEN STATE_TOKEN FOLDER
-// Prints one JSON object: {"problems": [...], "steps": n}. Screenshots go to
-// FOLDER. Scripts are off for the walk, and on for axe alone.
+// Walks the pages as people do: node walk.mjs URL FOLDER
+// DOSEBOOK_WALK holds, as JSON, the sessions' cookies of people by name and the
+// id of a release. Prints one JSON object: {"problems": [...], "steps": n}.
+// Screenshots go to FOLDER, of as many looks as DOSEBOOK_LOOKS says (2; up to 4). Scripts are off for the walk, and on for axe alone.
 import { createHash } from "node:crypto";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 
-const [, , base, county, state, folder] = process.argv;
+const [, , base, folder] = process.argv;
+const { people, release } = JSON.parse(process.env.DOSEBOOK_WALK);
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const problems = [];
 let steps = 0;
 const must = (ok, what) => { steps++; if (!ok) problems.push(what); };
 const number = (text) => Number(text.replaceAll(",", "").replace("−", "-"));
+const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
 
 const browser = await chromium.launch({ executablePath: process.env.DOSEBOOK_CHROMIUM || "/usr/bin/chromium", args: ["--no-sandbox"] });
-const as = (token, options = {}) => browser.newContext({ viewport: { width: 1280, height: 900 }, extraHTTPHeaders: { Authorization: "Bearer " + token }, ...options });
 
-// A county's epidemiologist, without scripts.
-{
-  const context = await as(county, { javaScriptEnabled: false, acceptDownloads: true });
+// as opens a browser of a person; nobody without a name.
+async function as(who, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, locale: "en-US", ...options });
+  if (who) await context.addCookies([{ name: "dosebook", value: people[who], url: base }]);
+  return context;
+}
+
+// walk runs a person's way without scripts; what it throws is a problem.
+async function walk(who, way) {
+  const context = await as(who, { javaScriptEnabled: false, acceptDownloads: true });
   const page = await context.newPage();
+  page.setDefaultTimeout(15_000);
   const asked = new Set();
   page.on("request", (r) => asked.add(new URL(r.url()).origin));
+  try {
+    await way(page, context);
+    must(asked.size === 1, `${who}: requests to elsewhere: ${[...asked].join(" ")}`);
+  } catch (e) {
+    problems.push(`${who || "nobody"} at ${page.url()}: ${e.message} ${(await page.locator("main").innerText().catch(() => "")).slice(0, 200)}`);
+  }
+  await context.close();
+}
+
+// wishFor fills in the form of a request and sends it.
+async function wishFor(page, places, purpose) {
+  const form = page.locator('form[action="/access/requests"]');
+  await form.locator("[name=place]").selectOption(places);
+  await form.locator("[name=level]").selectOption("limited");
+  await form.locator("[name=agreement]").fill("26-10847");
+  await form.locator("[name=training]").fill("2026-08-14");
+  await form.locator("[name=purpose]").fill(purpose);
+  await form.getByRole("button", { name: "Ask" }).click();
+}
+
+// A county's epidemiologist: a county, a figure, its rows, the files.
+await walk("county", async (page, context) => {
   await page.goto(base + "/overview");
   await page.getByRole("link", { name: "Los Angeles", exact: true }).click();
   must(await page.getByRole("heading", { level: 1, name: "Los Angeles County" }).isVisible(), "the county's page has its name");
@@ -32,30 +64,101 @@ const as = (token, options = {}) => browser.newContext({ viewport: { width: 1280
   must(number(await page.locator("dl.figures dd").first().innerText()) === value, "the rows' count is the figure");
   const path = await page.getByRole("link", { name: /^Download these/ }).getAttribute("href");
   const file = await (await context.request.get(base + path)).body();
-  const hash = createHash("sha256").update(file).digest("hex");
-  must((await page.content()).includes(hash), "the file has the hash that the page tells");
+  must((await page.content()).includes(sha256(file)), "the file has the hash that the page tells");
   await page.goto(base + "/counties/06037");
   const row = page.locator("section#download tbody tr", { hasText: "parquet" }).first();
   const parquet = await (await context.request.get(base + (await row.getByRole("link").getAttribute("href")))).body();
-  must((await row.innerText()).includes(createHash("sha256").update(parquet).digest("hex")), "a released file has the hash that the page tells");
+  must((await row.innerText()).includes(sha256(parquet)), "a released file has the hash that the page tells");
+  for (const words of ["Residents dosed elsewhere", "Others dosed here", "Corrections since the last release"]) must((await page.content()).includes(words), `the county's page has: ${words}`);
+  for (const words of ["Command line", "R", "Python"]) must(await page.locator("section#download h3", { hasText: new RegExp(`^${words}$`) }).isVisible(), `the county's page has the lines for ${words}`);
   const foreign = await page.goto(base + "/counties/06001");
   must(foreign.status() === 403 && (await page.locator("table").count()) === 0, "a foreign county is refused");
-  must(asked.size === 1, "requests to elsewhere: " + [...asked].join(" "));
-  await context.close();
-}
+});
+
+// Somebody new asks; a steward approves, but not their own; then it opens.
+await walk("new", async (page) => {
+  must((await page.goto(base + "/counties/06001")).status() === 403, "without a grant nothing is shown");
+  await page.goto(base + "/access");
+  await wishFor(page, ["06001", "berkeley"], "coverage by school district");
+  must(await page.getByRole("status").isVisible(), "the request waits");
+  must((await page.locator("section#ask tbody").innerText()).includes("Alameda"), "one's own request is listed");
+  must((await page.locator("section#waiting").count()) === 0, "who is no steward decides nothing");
+});
+await walk("steward", async (page) => {
+  await page.goto(base + "/access");
+  const wish = page.locator("article.wish", { hasText: "new@example.org" });
+  await wish.getByLabel("Reason").fill("the board's agreement of July");
+  await wish.getByRole("button", { name: "Approve" }).click();
+  must((await page.getByRole("status").innerText()).includes("approved"), "the steward approves");
+  await wishFor(page, "all", "my own wish");
+  const own = page.locator("article.wish", { hasText: "my own wish" });
+  must((await own.innerText()).includes("Another steward decides") && (await own.locator("form").count()) === 0, "nobody decides for themself");
+});
+await walk("new", async (page, context) => {
+  await page.goto(base + "/overview");
+  await page.getByRole("link", { name: "Alameda", exact: true }).click();
+  must(await page.getByRole("heading", { level: 1, name: "Alameda County" }).isVisible(), "what was approved opens");
+  await page.goto(base + "/access");
+  await page.getByLabel("Name of the new token").fill("nightly pull");
+  await page.getByRole("button", { name: "Make a token" }).click();
+  const token = (await page.locator("section#fresh pre").innerText()).trim();
+  const read = () => fetch(base + "/api/v1/releases", { headers: { Authorization: "Bearer " + token } }).then((r) => r.status);
+  must(token.startsWith("dbk_") && (await read()) === 200, "a token is made and works");
+  await page.goto(base + "/access");
+  must(!(await page.content()).includes(token), "a token is shown once");
+  await page.getByRole("button", { name: /^Revoke/ }).first().click();
+  must((await read()) === 401, "a revoked token ends at once");
+  const forged = await context.request.post(base + "/access/tokens", { form: { name: "x", days: "9" }, headers: { Origin: base, "Sec-Fetch-Site": "same-origin" } });
+  must(forged.status() === 403, `a form from no page: ${forged.status()}`);
+});
+
+// A steward holds a release and approves it again; a county can't.
+await walk("steward", async (page) => {
+  await page.goto(base + "/releases/" + release);
+  await page.getByLabel("Reason").fill("a recall was announced");
+  await page.getByRole("button", { name: "Hold" }).click();
+  must((await page.locator("section#decisions").innerText()).includes("a recall was announced"), "the reason is kept");
+  await page.goto(base + "/overview");
+});
+await walk("county", async (page) => {
+  must([403, 404, 409].includes((await page.goto(base + "/releases/" + release + "/counties/06037")).status()), "a held release is not a county's");
+});
+await walk("steward", async (page) => {
+  await page.goto(base + "/releases/" + release);
+  await page.getByLabel("Reason").fill("it concerns another lot");
+  await page.getByRole("button", { name: "Approve" }).click();
+  must((await page.locator("section#decisions").innerText()).includes("it concerns another lot"), "the steward approves the release");
+});
+await walk("county", async (page) => {
+  must((await page.goto(base + "/releases/" + release)).status() === 200 && (await page.locator("section#decide").count()) === 0, "a county sees it again, and decides nothing");
+});
+
+// Anybody: the public tables, in both languages.
+await walk(undefined, async (page) => {
+  await page.goto(base + "/public");
+  must((await page.locator("html").getAttribute("lang")) === "en", "the public page is English");
+  await page.getByRole("link", { name: "Español" }).click();
+  must((await page.locator("html").getAttribute("lang")) === "es" && (await page.getByRole("heading", { level: 2, name: "Condados" }).isVisible()), "and Spanish");
+  await page.getByRole("link", { name: "Alameda", exact: true }).click();
+  must((await page.locator(".veil").count()) > 1, "what is hidden is marked");
+  must((await page.goto(base + "/public/1999-01-01")).status() === 404, "a day without a publication is not there");
+});
 
 // Every page, at each width and scheme: axe, no cut, nothing undefined.
-const pages = [["county", county, "/counties/06037"], ["city", county, "/counties/long-beach"], ["mine", county, "/overview"], ["overview", state, "/overview"],
-  ["quality", state, "/quality"], ["releases", state, "/releases"], ["access", state, "/access"], ["refused", county, "/quality"]];
-for (const [width, scheme] of [[1280, "light"], [390, "dark"]]) {
-  for (const [name, token, path] of pages) {
-    const context = await as(token, { viewport: { width, height: 900 }, colorScheme: scheme, bypassCSP: true });
+const pages = [["county", "county", "/counties/06037"], ["city", "county", "/counties/long-beach"], ["mine", "county", "/overview"], ["overview", "steward", "/overview"],
+  ["rows", "county", "/counties/06037", "section#coverage a"], ["quality", "steward", "/quality"], ["releases", "steward", "/releases"], ["release", "steward", "/releases/" + release],
+  ["access", "steward", "/access"], ["access-new", "new", "/access"], ["refused", "county", "/quality"], ["home", undefined, "/"],
+  ["public", undefined, "/public"], ["publico", undefined, "/publico"], ["public-county", undefined, "/public/latest/06037"], ["publico-condado", undefined, "/publico/latest/06003"]];
+const looks = [[1280, "light"], [390, "dark"], [1280, "dark"], [390, "light"]].slice(0, Number(process.env.DOSEBOOK_LOOKS || 2));
+for (const [width, scheme] of looks) {
+  for (const [name, who, path, follow] of pages) {
+    const context = await as(who, { viewport: { width, height: 900 }, colorScheme: scheme, bypassCSP: true });
     const page = await context.newPage();
     page.on("console", (m) => m.type() === "error" && name !== "refused" && problems.push(`${name}: ${m.text()}`));
     await page.goto(base + path, { waitUntil: "load" });
-    if (name === "releases") await page.locator("tbody a").first().click();
+    if (follow) await page.locator(follow).first().click();
     const text = await page.locator("body").innerText();
-    must(!/undefined|NaN|<nil>|ZgotmplZ/.test(text), `${name}: undefined`);
+    must(!/undefined|NaN|<nil>|ZgotmplZ|%!/.test(text), `${name}: undefined`);
     must(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${name} at ${width}: wider than the window`);
     const cut = await page.evaluate(() => [...document.querySelectorAll("main *")].filter((e) => !e.closest(".scroll, pre, svg, .skip") && e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.tagName + " " + e.textContent.slice(0, 30)));
     must(cut.length === 0, `${name} at ${width}: cut: ${cut.slice(0, 3).join("; ")}`);
@@ -63,8 +166,26 @@ for (const [width, scheme] of [[1280, "light"], [390, "dark"]]) {
     const found = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
     must(found.violations.length === 0, `${name} ${width} ${scheme}: ` + found.violations.map((v) => `${v.id} (${v.nodes.length}): ${v.nodes[0].html.slice(0, 120)}`).join("; "));
     await page.screenshot({ path: join(folder, `${name}-${width}-${scheme}.png`), fullPage: true });
+    if (scheme === "light") { // the keyboard reaches the skip link first, and all that can be pressed
+      await page.keyboard.press("Tab");
+      must(await page.evaluate(() => document.activeElement?.classList.contains("skip") || location.pathname === "/"), `${name}: the first Tab is the way past the navigation`);
+    }
+    if (process.env.DOSEBOOK_PRINT && width === 1280 && scheme === "light") {
+      await page.emulateMedia({ media: "print" });
+      await page.pdf({ path: join(folder, `${name}.pdf`), format: "Letter" });
+    }
     await context.close();
   }
+}
+// The pictures of docs/img, when they are asked for: the top of some pages.
+const pictures = [["overview", "steward", "/overview", 1280, 900, "light"], ["county", "county", "/counties/06037", 1280, 1000, "light"],
+  ["county-phone", "county", "/counties/06037", 390, 900, "dark"], ["public", undefined, "/public", 1280, 1100, "light"], ["publico-phone", undefined, "/publico", 390, 900, "dark"]];
+for (const [name, who, path, width, height, colorScheme] of process.env.DOSEBOOK_DOC_IMAGES ? pictures : []) {
+  const context = await as(who, { viewport: { width, height }, colorScheme });
+  const page = await context.newPage();
+  await page.goto(base + path);
+  await page.screenshot({ path: join(process.env.DOSEBOOK_DOC_IMAGES, `${name}.png`) });
+  await context.close();
 }
 await browser.close();
 console.log(JSON.stringify({ steps, problems }));
