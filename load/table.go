@@ -35,6 +35,7 @@ type Table struct {
 	w     *pqarrow.FileWriter
 	bytes int64
 	rows  int64
+	bad   error // the first of a write: the Parquet writer forgets those in a footer
 }
 
 // NewTable starts the file at path, which must not exist, with the given
@@ -77,9 +78,13 @@ func ParquetProperties(cols []dose.Column, stats ...string) *parquet.WriterPrope
 
 // Write is for the Parquet writer.
 func (t *Table) Write(p []byte) (int, error) {
+	if t.bad != nil {
+		return 0, t.bad
+	}
 	n, err := t.file.Write(p)
 	t.sum.Write(p[:n])
 	t.bytes += int64(n)
+	t.bad = err
 	return n, err
 }
 
@@ -108,7 +113,11 @@ func (t *Table) Note(key, value string) error { return t.w.AppendKeyValueMetadat
 // bytes are not synced yet.
 func (t *Table) Finish() (File, error) {
 	name := filepath.Base(t.file.Name())
-	if err := errors.Join(t.w.Close(), t.file.Close()); err != nil {
+	err := errors.Join(t.w.Close(), t.file.Close())
+	if err == nil {
+		err = t.bad
+	}
+	if err != nil {
 		return File{}, fmt.Errorf("close %s: %w", name, err)
 	}
 	return File{Path: name, Bytes: t.bytes, SHA256: hex.EncodeToString(t.sum.Sum(nil)), Rows: t.rows}, nil
