@@ -150,8 +150,9 @@ const pages = [["county", "county", "/counties/06037"], ["city", "county", "/cou
   ["access", "steward", "/access"], ["access-new", "new", "/access"], ["refused", "county", "/quality"], ["home", undefined, "/"],
   ["public", undefined, "/public"], ["publico", undefined, "/publico"], ["public-county", undefined, "/public/latest/06037"], ["publico-condado", undefined, "/publico/latest/06003"]];
 const looks = [[1280, "light"], [390, "dark"], [1280, "dark"], [390, "light"]].slice(0, Number(process.env.DOSEBOOK_LOOKS || 2));
+const some = new RegExp(process.env.DOSEBOOK_PAGES || ".");
 for (const [width, scheme] of looks) {
-  for (const [name, who, path, follow] of pages) {
+  for (const [name, who, path, follow] of pages.filter(([name]) => some.test(name))) {
     const context = await as(who, { viewport: { width, height: 900 }, colorScheme: scheme, bypassCSP: true });
     const page = await context.newPage();
     page.on("console", (m) => m.type() === "error" && name !== "refused" && problems.push(`${name}: ${m.text()}`));
