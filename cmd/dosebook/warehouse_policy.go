@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -86,16 +87,12 @@ func (e *env) policy(ctx context.Context, f func(context.Context, *book, *snowfl
 }
 
 func (e *env) mapping(ctx context.Context, b *book, c snowflake.Config, f func(context.Context, *book, *snowflake.Governor, []snowflake.MapRow) error) (err error) {
-	rows, left, err := b.access.Map(ctx)
+	want, left, err := b.mapRows(ctx)
 	if err != nil {
 		return err
 	}
 	for _, user := range left {
 		e.note("%s and another user differ by case only, and would be one in Snowflake: neither is mapped", user)
-	}
-	want := make([]snowflake.MapRow, len(rows))
-	for i, r := range rows {
-		want[i] = snowflake.MapRow{Principal: r.Principal, Place: r.Place, Level: int64(r.Level), From: r.From, Until: r.Until, Grant: r.Grant}
 	}
 	g, err := snowflake.OpenGovernor(ctx, c, "", snowflake.Options{Now: e.now})
 	if err != nil {
@@ -105,11 +102,37 @@ func (e *env) mapping(ctx context.Context, b *book, c snowflake.Config, f func(c
 	return f(ctx, b, g, want)
 }
 
-// syncMap writes the table, and what it changed into the audit.
-func (b *book) syncMap(ctx context.Context, g *snowflake.Governor, want []snowflake.MapRow) (snowflake.Drift, error) {
-	d, err := g.Sync(ctx, want)
-	if err != nil || d.None() {
-		return d, err
+// mapRows are the lines that the grants make now.
+func (b *book) mapRows(ctx context.Context) (want []snowflake.MapRow, left []string, err error) {
+	rows, left, err := b.access.Map(ctx)
+	for _, r := range rows {
+		want = append(want, snowflake.MapRow{Principal: r.Principal, Place: r.Place, Level: int64(r.Level), From: r.From, Until: r.Until, Grant: r.Grant})
+	}
+	return want, left, err
+}
+
+// syncMap writes the table, and what it changed into the audit. Grants that
+// changed meanwhile are seen before it ends: else one that was revoked, and
+// taken away by another sync, could come back with this one.
+func (b *book) syncMap(ctx context.Context, g *snowflake.Governor, want []snowflake.MapRow) (d snowflake.Drift, err error) {
+	d = snowflake.Drift{Missing: []snowflake.MapRow{}, Extra: []snowflake.MapRow{}}
+	for {
+		changed, err := g.Sync(ctx, want)
+		if err != nil {
+			return d, err
+		}
+		d = snowflake.Drift{Missing: append(d.Missing, changed.Missing...), Extra: append(d.Extra, changed.Extra...), Same: changed.Same}
+		now, _, err := b.mapRows(ctx)
+		if err != nil {
+			return d, err
+		}
+		if slices.Equal(now, want) {
+			break
+		}
+		want = now
+	}
+	if d.None() {
+		return d, nil
 	}
 	return d, b.access.Audit(ctx, access.Entry{User: who(), Action: "sync warehouse map", Outcome: "done",
 		Detail: fmt.Sprintf("%d lines added, %d taken away", len(d.Missing), len(d.Extra))})
