@@ -122,14 +122,14 @@ func TestKilledIngest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	killed(t, newData, size(3, 20, 60), "ingest", "--json", "--registry", "CAIR2", filepath.Join(in, "CAIR2", "add"))
+	killed(t, newData, size(3, 8, 60), "ingest", "--json", "--registry", "CAIR2", filepath.Join(in, "CAIR2", "add"))
 }
 
 func TestKilledBuild(t *testing.T) {
 	t.Parallel()
 	w, _ := shared(t)
 	killed(t, func(t *testing.T) data { return copyOf(t, w, "control.db", "warehouse.duckdb", "raw", "lake") },
-		size(3, 20, 60), "release", "build", "--json")
+		size(3, 8, 60), "release", "build", "--json")
 }
 
 // A look back is killed too: it builds a warehouse of its own first.

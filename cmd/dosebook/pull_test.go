@@ -197,7 +197,7 @@ func TestPullKilled(t *testing.T) {
 	began := time.Now()
 	calm.pull(t)
 	took, alive := time.Since(began), 0
-	times := size(6, 16, 50)
+	times := size(6, 9, 50)
 	for i := range times {
 		after, dead := took*time.Duration(i+1)/time.Duration(times+1), false
 		var q puller
