@@ -17,7 +17,9 @@ FAR = 40  # a cell goes up by no more than this in another table
 
 
 def optimum(table):
-    values, needs, relations = table["values"], table["needs"], table["relations"]
+    values, needs, relations = table["values"], table["needs"] or [], table["relations"]
+    if not needs:
+        return 0
     n, ends = len(values), [(c, e) for c, low, high in needs for e in (low, high)]
     size = n * (1 + len(ends))
     low, high = np.zeros(size), np.ones(size)
