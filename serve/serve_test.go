@@ -195,6 +195,7 @@ func names() []string {
 
 func TestGridOfOneCounty(t *testing.T) {
 	w := newWorld(t)
+	w.fast()
 	for user, mine := range map[string][]dose.Place{"fresno": {"06019"}, "alameda": {"06001", "berkeley"}, "berkeley": {"berkeley"}, "pasadena": {"pasadena"}} {
 		token := w.user(user, access.Epi, dose.Identified, mine[0])
 		for _, place := range dose.Places() {
