@@ -13,6 +13,7 @@ var homePage []byte
 // home says what this is and lists the addresses. It names no release and no
 // user.
 func (s *server) home(w http.ResponseWriter, r *http.Request) error {
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'") // its empty icon is a data address
 	return page(w, r, "text/html; charset=utf-8", homePage)
 }
 
