@@ -80,6 +80,8 @@ var planted = []struct {
 	{"dictionary", "old", map[string]string{"docs/DATA.md": "# Data\n"}, "docs/DATA.md:1: "},
 	{"architecture", "old", map[string]string{"docs/ARCHITECTURE.md": "| folder |\n"}, "docs/ARCHITECTURE.md:1: the table of layers"},
 	{"architecture", "fine", map[string]string{"docs/ARCHITECTURE.md": "# A\n\n" + layerTable() + "\nend\n"}, ""},
+	{"architecture", "decision", map[string]string{"docs/ARCHITECTURE.md": layerTable(), "docs/adr/0001-a.md": "# 0001: A\n"}, "docs/ARCHITECTURE.md:1: a decision is not listed"},
+	{"architecture", "listed", map[string]string{"docs/ARCHITECTURE.md": layerTable() + "- [0001: A](adr/0001-a.md)\n", "docs/adr/0001-a.md": "# 0001: A\n"}, ""},
 
 	{"words", "path", map[string]string{"docs/a.md": "# A\n\nsee `/" + "work/x`\n"}, "docs/a.md:3: "},
 	{"words", "host", map[string]string{"Makefile": "GOPROXY=https://proxy.golang" + ".org\n"}, "Makefile:1: "},

@@ -152,13 +152,23 @@ func dictionaryLaw(t *tree) []violation {
 
 const architecturePage = "docs/ARCHITECTURE.md"
 
-// architectureLaw: the page shows the table that the import law holds.
+// architectureLaw: the page shows the table that the import law holds, and
+// every decision under its own title.
 func architectureLaw(t *tree) (out []violation) {
 	text := t.text(architecturePage)
-	if strings.Contains(text, layerTable()) {
-		return nil
+	if !strings.Contains(text, layerTable()) {
+		out = append(out, violation{architecturePage, 1, "the table of layers is not that of laws_test.go; it should read:\n" + layerTable()})
 	}
-	return []violation{{architecturePage, 1, "the table of layers is not that of laws_test.go; it should read:\n" + layerTable()}}
+	for _, p := range t.paths {
+		if path.Dir(p) != "docs/adr" {
+			continue
+		}
+		title, _, _ := strings.Cut(strings.TrimPrefix(t.text(p), "# "), "\n")
+		if line := fmt.Sprintf("- [%s](adr/%s)", title, path.Base(p)); !strings.Contains(text, line+"\n") {
+			out = append(out, violation{architecturePage, 1, "a decision is not listed: " + line})
+		}
+	}
+	return out
 }
 
 // layerTable is the import law as Markdown.
