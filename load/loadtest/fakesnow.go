@@ -3,6 +3,7 @@ package loadtest
 import (
 	"bufio"
 	"cmp"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -43,12 +44,22 @@ func Snowflake(t testing.TB, env ...string) *Fakesnow {
 	return f
 }
 
-// Needed skips a test whose emulator did not start, or fails it where
-// DOSEBOOK_TEST_REQUIRE asks for it.
+// errNotReady is an emulator that is installed and does not answer.
+var errNotReady = errors.New("fakesnow is not ready")
+
+// patience is how long a server may take to start beside other tests.
+const patience = 3 * time.Minute
+
+// Needed skips a test whose tool is not installed, or fails it where
+// DOSEBOOK_TEST_REQUIRE asks for it. One that is installed and does not start
+// fails the test: what it would show was not shown.
 func Needed(t testing.TB, err error) {
 	t.Helper()
 	if err == nil {
 		return
+	}
+	if errors.Is(err, errNotReady) {
+		t.Fatal(err)
 	}
 	if need := os.Getenv("DOSEBOOK_TEST_REQUIRE"); strings.Contains(need, "all") || strings.Contains(need, "fakesnow") {
 		t.Fatal(err)
@@ -119,12 +130,12 @@ func StartFakesnow(env ...string) (*Fakesnow, error) {
 	select {
 	case a, ok := <-at:
 		if !ok {
-			return nil, fmt.Errorf("fakesnow ended at once: %s", strings.Join(f.log, "\n"))
+			return nil, fmt.Errorf("%w: it ended at once: %s", errNotReady, strings.Join(f.log, "\n"))
 		}
 		return f, f.ready(a)
-	case <-time.After(time.Minute):
+	case <-time.After(patience):
 		f.Stop()
-		return nil, fmt.Errorf("fakesnow is not ready after a minute")
+		return nil, fmt.Errorf("%w after %v", errNotReady, patience)
 	}
 }
 
@@ -160,14 +171,14 @@ func (f *Fakesnow) ready(at string) error {
 	if f.Port, err = strconv.Atoi(u.Port()); err != nil {
 		return err
 	}
-	client := http.Client{Timeout: 10 * time.Second}
+	client := http.Client{Timeout: patience}
 	r, err := client.Post(at+"/session", "application/json", nil)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errNotReady, err)
 	}
 	defer r.Body.Close()
 	if r.StatusCode != http.StatusUnauthorized {
-		return fmt.Errorf("status %d: not fakesnow", r.StatusCode)
+		return fmt.Errorf("%w: status %d is not fakesnow's", errNotReady, r.StatusCode)
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ const killEnv = "DOSEBOOK_TEST_LOADER"
 // have it.
 func onDisk(host string, port int, folder string) Config {
 	return Config{Account: "fakesnow", User: "test", Role: "LOADER", Warehouse: "W", Database: "STORE", TokenEnv: "TOKEN", Host: host, Port: port,
-		Protocol: "http", Timeout: time.Minute, SignIn: 20 * time.Second, params: map[string]string{"FAKESNOW_DB_PATH": folder}}
+		Protocol: "http", Timeout: time.Minute, SignIn: time.Minute, params: map[string]string{"FAKESNOW_DB_PATH": folder}}
 }
 
 // killLog is the log that all processes of the test see: the second to write
