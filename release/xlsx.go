@@ -13,8 +13,6 @@ import (
 
 	"github.com/klauspost/compress/flate"
 	"github.com/parquet-go/parquet-go"
-
-	"github.com/dosebook/dosebook/dose"
 )
 
 // XLSX is a workbook of one sheet for each 1,048,575 rows, under a header
@@ -209,7 +207,7 @@ func (b *workbook) add(t *textTable) error {
 		}
 		t.buf = append(t.buf, "</c>"...)
 		if t.cols[i].long {
-			return fmt.Errorf("column %s has a text longer than the %d characters of an XLSX cell; take csv or parquet: %w", t.cols[i].name, cellUnits, dose.ErrInvalid)
+			return FieldError{"format", fmt.Sprintf("column %s has a text longer than the %d characters of an XLSX cell; take csv or parquet", t.cols[i].name, cellUnits)}
 		}
 	}
 	t.buf = append(t.buf, "</row>"...)

@@ -205,15 +205,15 @@ func TestDamagedFilesAreNotSent(t *testing.T) {
 	token := w.user("epi", access.Epi, dose.Identified, "06019", "06037")
 	parquet := "releases/" + id + "/counties/06019/dose.parquet"
 	w.write(parquet, content(id, "06019", "dose")[:50])
-	refused(t, w.get(file("06019", "dose.parquet"), token), 500)
-	refused(t, w.get(file("06019", "dose.csv"), token), 500)
+	refused(t, w.get(file("06019", "dose.parquet"), token), 409)
+	refused(t, w.get(file("06019", "dose.csv"), token), 409)
 	// A link out of the releases, to a file of the same size.
 	path, out := filepath.Join(w.dir, parquet), filepath.Join(w.dir, "out")
 	w.write("out", content(id, "06037", "dose"))
 	if err := errors.Join(os.Remove(path), os.Symlink(out, path)); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, w.get(file("06019", "dose.parquet"), token), 500)
+	refused(t, w.get(file("06019", "dose.parquet"), token), 409)
 	// The manifest of another place in this place's folder.
 	b, _ := os.ReadFile(filepath.Join(w.dir, "releases", id, "counties/06001/manifest.json"))
 	w.write("releases/"+id+"/counties/06037/manifest.json", b)

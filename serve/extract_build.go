@@ -209,8 +209,11 @@ func (x *extractor) make(ctx context.Context, j *job) (err error) {
 		j.rows.Store(done)
 		j.total.Store(total)
 	})
-	if err := errors.Join(g.Wait(), err); err != nil {
-		return err
+	if bad := g.Wait(); bad != nil {
+		return fault{errors.Join(bad, err)} // what was read of it says nothing
+	}
+	if err != nil {
+		return ofSource(err)
 	}
 	if is.File.Bytes, is.File.SHA256, err = durable.Hash(tmp); err != nil {
 		return err

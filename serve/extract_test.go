@@ -326,7 +326,7 @@ func TestExtractsThatFail(t *testing.T) {
 	}
 	f = plainExtract
 	w.write("releases/"+id+"/counties/06019/dose.parquet", content(id, "06019", "recipient"))
-	refused(t, w.post(`{"county":"06019","table":"dose"}`, token), 500) // not the file of the manifest
+	refused(t, w.post(`{"county":"06019","table":"dose"}`, token), 409) // not the file of the manifest
 }
 
 func waitFor(t *testing.T, ok func() bool) {

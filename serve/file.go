@@ -117,12 +117,14 @@ func (s *server) download(w http.ResponseWriter, r *http.Request, p access.Princ
 	return s.sendFile(w, r, p, e, f, dir, rel, format)
 }
 
-// sendFile sends the file at rel below dir, which must be as f says.
+// sendFile sends the file at rel below dir, which must be as f says. One that is
+// missing or has another size is damage: the manifest has it, or it was just
+// made.
 func (s *server) sendFile(w http.ResponseWriter, r *http.Request, p access.Principal, e access.Entry, f release.File, dir, rel, format string) error {
 	// In the root, so that no link and no manifest leads out of it.
 	body, err := os.OpenInRoot(dir, filepath.FromSlash(rel))
 	if err != nil {
-		return fmt.Errorf("open %s: %v", rel, err) // not "not found": the manifest has it
+		return fault{fmt.Errorf("open %s: %v", rel, err)}
 	}
 	defer body.Close()
 	st, err := body.Stat()
@@ -130,7 +132,7 @@ func (s *server) sendFile(w http.ResponseWriter, r *http.Request, p access.Princ
 		return err
 	}
 	if st.Size() != f.Bytes || !st.Mode().IsRegular() {
-		return fmt.Errorf("%s has %d bytes, its manifest says %d; run 'dosebook verify'", rel, st.Size(), f.Bytes)
+		return fault{fmt.Errorf("%s has %d bytes, its manifest says %d; run 'dosebook verify'", rel, st.Size(), f.Bytes)}
 	}
 	h := w.Header()
 	h.Set("Content-Type", cmp.Or(mediaTypes[format], duckdbType))

@@ -227,7 +227,7 @@ func (s *server) limitOne(ctx context.Context, m *release.Manifest, src release.
 		return 0, err
 	}
 	if f, ok := signed.File(signed.Folder() + path.Base(src.Path)); !ok || f.SHA256 != is.SHA256 || f.Rows != rows {
-		return 0, fmt.Errorf("%s is not as it was signed; run 'dosebook verify'", dose.Limited.String()+"/"+path.Base(src.Path))
+		return 0, fault{fmt.Errorf("%s is not as it was signed; run 'dosebook verify'", dose.Limited.String()+"/"+path.Base(src.Path))}
 	}
 	return rows, nil
 }
@@ -257,7 +257,7 @@ func (s *server) makeDatabase(ctx context.Context, m *release.Manifest, rel stri
 	return s.made.get(ctx, order{rel: rel, source: release.Sources(hashes...), once: true, build: func(ctx context.Context, dst string) (int64, error) {
 		for i, path := range []string{d.DoseEvent, d.Recipient, d.CountyDay} {
 			if is, err := measure(path); path != "" && (err != nil || is.SHA256 != hashes[i]) {
-				return 0, fmt.Errorf("%s is not what it was; run 'dosebook verify'", filepath.Base(path))
+				return 0, fault{fmt.Errorf("%s is not what it was; run 'dosebook verify'", filepath.Base(path))}
 			}
 		}
 		return release.MakeDatabase(ctx, s.Maker, d, dst)
@@ -268,7 +268,7 @@ func (s *server) makeDatabase(ctx context.Context, m *release.Manifest, rel stri
 func unchanged(root string, files []release.File) error {
 	for _, f := range files {
 		if is, err := measure(filepath.Join(root, filepath.FromSlash(f.Path))); err != nil || is.SHA256 != f.SHA256 {
-			return fmt.Errorf("%s is not the one of the manifest; run 'dosebook verify'", f.Path)
+			return fault{fmt.Errorf("%s is not the one of the manifest; run 'dosebook verify'", f.Path)}
 		}
 	}
 	return nil

@@ -138,8 +138,8 @@ func TestLevelsAreMadeOnceOfWhatWasReleased(t *testing.T) {
 		w.write("releases/"+id+"/counties/06019/"+table+".parquet", []byte("PAR1 rows of <06019> tampered PAR1"))
 	}
 	limited := w.user("l", access.Epi, dose.Limited, "06019")
-	refused(t, w.get(file("06019", "limited/dose.parquet"), limited), 500)
-	refused(t, w.get(base+"/"+id+"/deidentified/dose_event.parquet", token), 500)
+	refused(t, w.get(file("06019", "limited/dose.parquet"), limited), 409)
+	refused(t, w.get(base+"/"+id+"/deidentified/dose_event.parquet", token), 409)
 	for _, name := range []string{"limited/county_day.csv", "limited/dose.xls", "limited/x.duckdb", "dose.duckdb"} {
 		refused(t, w.get(file("06001", name), w.user("x"+strings.ReplaceAll(name, "/", ""), access.Epi, dose.Identified, "06001")), 404)
 	}
@@ -254,7 +254,7 @@ func TestLimitedProof(t *testing.T) {
 		refused(t, w.get(path, w.user(user, access.Epi, dose.Limited, "06019")), 403)
 	}
 	refused(t, w.get(file("06019", "limited/manifest.json"), w.user("d", access.Analyst, dose.Deidentified)), 403)
-	for table, want := range map[string]int{release.Tables()[0]: 500, release.Tables()[1]: 200} {
+	for table, want := range map[string]int{release.Tables()[0]: 409, release.Tables()[1]: 200} {
 		if rec := w.get(file("06019", "limited/"+table+".parquet"), token); rec.Code != want {
 			t.Errorf("%s: %d, want %d: %s", table, rec.Code, want, rec.Body)
 		}

@@ -148,7 +148,7 @@ func (m *maker) make(ctx context.Context, o order, was made) (_ made, err error)
 	if o.build == nil {
 		// What is made stays for good, so the source must be the released one.
 		if src, err := measure(o.src); err != nil || src.SHA256 != o.source {
-			return made{}, errors.Join(err, fmt.Errorf("make %s: the Parquet file is not the one of the manifest; run 'dosebook verify'", o.rel))
+			return made{}, fault{errors.Join(err, fmt.Errorf("make %s: the Parquet file is not the one of the manifest; run 'dosebook verify'", o.rel))}
 		}
 		o.build = func(ctx context.Context, dst string) (int64, error) {
 			rows, err := m.convert(ctx, o.src, dst, o.format)
@@ -167,7 +167,7 @@ func (m *maker) make(ctx context.Context, o order, was made) (_ made, err error)
 	tmp := filepath.Join(part.Dir, "file")
 	rows, err := o.build(ctx, tmp)
 	if err != nil {
-		return made{}, fmt.Errorf("make %s: %w", o.rel, err)
+		return made{}, fmt.Errorf("make %s: %w", o.rel, ofSource(err))
 	}
 	is, err := measure(tmp)
 	if err != nil {

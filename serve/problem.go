@@ -4,10 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"net/http"
+	"os"
 	"strings"
 
 	"github.com/dosebook/dosebook/dose"
+	"github.com/dosebook/dosebook/release"
 )
 
 // problem is RFC 9457's problem detail.
@@ -26,7 +29,7 @@ var advice = map[int]string{
 	http.StatusMethodNotAllowed:   "this address does not answer this method; the header Allow names those it does",
 }
 
-const unreadable = "a file of this release that the page reads is missing or damaged, or was made by another version, so its figures can't be shown; " +
+const unreadable = "damaged file: what this answer is made of is missing or damaged, or was made by another version, so nothing was sent; " +
 	"tell the data steward, who runs 'dosebook verify --deep' and builds the release anew; other pages and files are not touched by this"
 
 const failed = "the server could not do this; nothing was sent. Try again, and if it happens again tell the data steward the time"
@@ -36,22 +39,42 @@ const failed = "the server could not do this; nothing was sent. Try again, and i
 func newProblem(err error) problem {
 	status := dose.Status(err)
 	var at statusError
-	if errors.As(err, &at) {
+	damage := errors.As(err, new(fault)) // whatever else the error wraps
+	switch {
+	case errors.As(err, &at):
 		status = at.status
+	case damage:
+		status = http.StatusConflict
 	}
 	p := problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: failed}
 	switch {
-	case errors.As(err, new(fault)):
+	case damage:
 		p.Detail = unreadable
 	case status == http.StatusUnauthorized, errors.As(err, &at):
 		p.Detail = advice[status]
-	case status < 500:
+	case status < 500 && !namesPath(err):
 		p.Detail = err.Error()
 		for _, kind := range []error{dose.ErrInvalid, dose.ErrDenied, dose.ErrNotFound, dose.ErrHeld, dose.ErrGone, dose.ErrTooMuch} {
 			p.Detail = strings.TrimSuffix(p.Detail, ": "+kind.Error())
 		}
 	}
 	return p
+}
+
+// namesPath says that a part of err is the system's, with a path of this
+// machine in its text.
+func namesPath(err error) bool {
+	return errors.As(err, new(*fs.PathError)) || errors.As(err, new(*os.LinkError))
+}
+
+// ofSource says whose matter an error is that came up while something was made
+// of a released file: the asker's where the question does not fit the file
+// (release.FieldError), else it is no fault of the request.
+func ofSource(err error) error {
+	if dose.Status(err) == http.StatusBadRequest && !errors.As(err, new(release.FieldError)) {
+		faulty(&err)
+	}
+	return err
 }
 
 // statusError is a refusal that has a status but no kind: 404 and 405 of the

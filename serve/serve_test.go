@@ -178,6 +178,9 @@ func refused(t testing.TB, rec *httptest.ResponseRecorder, status int) problem {
 	if bytes.Contains(rec.Body.Bytes(), []byte("rows of")) {
 		t.Error("a refusal with rows")
 	}
+	if bytes.Contains(rec.Body.Bytes(), []byte(os.TempDir())) { // where each world is
+		t.Errorf("a refusal with a path of this machine: %s", rec.Body)
+	}
 	return p
 }
 
