@@ -61,6 +61,7 @@ func (r PublicRule) asOf(m *Manifest) (time.Time, error) {
 //	public/<day>/manifest.json, .sig, SHA256SUMS     of one publication
 //	public/<day>/by_county.csv, .json, …             the tables up to that day
 //	public/<day>/datapackage.json, definitions.md, changes.csv
+//	public/held-<day>.json   tables that find no proof, and what a steward decided
 //	public/chain-<day>.gz    every count that was published or hidden: never served
 //	public/latest            the day of the newest publication
 //
@@ -84,8 +85,9 @@ type PublicManifest struct {
 type PublicTable struct {
 	Name   string         `json:"name"`
 	Rows   int            `json:"rows"`
-	Counts int            `json:"counts"` // of this publication's rows
-	Why    map[string]int `json:"why"`    // shown, primary, complementary, additional
+	Counts int            `json:"counts"`         // of this publication's rows
+	Why    map[string]int `json:"why"`            // shown, primary, complementary, additional
+	Held   bool           `json:"held,omitempty"` // found no proof: as it was published before
 }
 
 var dayForm = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`)
@@ -146,8 +148,8 @@ func (s Public) Manifest(day string) (*PublicManifest, error) {
 // that none were made for: without one it returns nil. Each table is hidden
 // together with all that was published before and with the others, proven and
 // attacked. What can't be protected beside what is out already is not
-// published: the error is of kind dose.ErrHeld, and the next release tries
-// again. The caller holds the lease.
+// published: it is written down as held (PublicHold), the error is of kind
+// dose.ErrHeld, and the next release tries again. The caller holds the lease.
 func (s Public) Publish(ctx context.Context, store Store, id string, r PublicRule, key *Signer) (_ *PublicManifest, err error) {
 	defer dose.Wrap(&err, "public tables")
 	if err := r.Check(); err != nil || r.Every == "never" {
@@ -161,14 +163,19 @@ func (s Public) Publish(ctx context.Context, store Store, id string, r PublicRul
 	if err != nil {
 		return nil, err
 	}
+	return s.publish(ctx, store, m, asOf, key)
+}
+
+func (s Public) publish(ctx context.Context, store Store, m *Manifest, asOf time.Time, key *Signer) (*PublicManifest, error) {
 	latest, err := s.Latest()
-	if err == nil && asOf.Format(time.DateOnly) <= latest {
+	day := asOf.Format(time.DateOnly)
+	if err == nil && day <= latest {
 		return nil, nil
 	}
 	if err != nil && !errors.Is(err, dose.ErrNotFound) {
 		return nil, err
 	}
-	root, err := store.Path(id)
+	root, err := store.Path(m.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -180,10 +187,10 @@ func (s Public) Publish(ctx context.Context, store Store, id string, r PublicRul
 		return nil, nil // no dose is that old yet
 	}
 	p := &publication{store: s, asOf: asOf, before: latest, tables: tables}
-	if err := p.hide(ctx); err != nil {
+	if err := p.settle(ctx, day, m.ID, key); err != nil {
 		return nil, err
 	}
-	return p.write(&PublicManifest{Manifest: Manifest{ID: asOf.Format(time.DateOnly), LedgerSeq: m.LedgerSeq, Schema: m.Schema}, Release: id}, key)
+	return p.write(&PublicManifest{Manifest: Manifest{ID: day, LedgerSeq: m.LedgerSeq, Schema: m.Schema}, Release: m.ID}, key)
 }
 
 // publication is one in the making.
@@ -192,16 +199,16 @@ type publication struct {
 	asOf   time.Time
 	before string // the publication before; "" for none
 
-	tables []*suppress.Table // as they are
+	tables []*suppress.Table // as they are; nil: held, and left out this time
 	out    []*suppress.Table // as they go out
 	chain  *suppress.Chain
 	said   []PublicTable
 }
 
-// hide protects the tables together with all that was published before.
-func (p *publication) hide(ctx context.Context) (err error) {
-	rules := publicRules()
-	if p.chain, err = p.store.chain(p.before, rules); err != nil {
+// hide protects the tables together with all that was published before. With
+// far it searches on where the first search ends.
+func (p *publication) hide(ctx context.Context, far bool) (err error) {
+	if p.chain, err = p.store.chain(p.before, publicRules()); err != nil {
 		return err
 	}
 	cells, err := p.chain.Publish(p.tables, publicLinks()...)
@@ -211,15 +218,12 @@ func (p *publication) hide(ctx context.Context) (err error) {
 	// More orders and showing again would win a few cells of a hundred and
 	// cost ten times as much (docs/PUBLIC.md).
 	o := suppress.Options{Tries: 1, Tidy: 1, Limit: publicLimit, Widen: p.widen(cells)}
-	done, err := suppress.Protect(ctx, p.chain.System, o)
-	if errors.Is(err, dose.ErrHeld) { // search on, from what is hidden by now
+	_, err = suppress.Protect(ctx, p.chain.System, o)
+	if far && errors.Is(err, dose.ErrHeld) { // search on, from what is hidden by now
 		o.Limit = 0
-		done, err = suppress.Protect(ctx, p.chain.System, o)
+		_, err = suppress.Protect(ctx, p.chain.System, o)
 	}
 	if err != nil {
-		if done != nil && len(done.Held) > 0 {
-			return fmt.Errorf("held for the steward: %w", err)
-		}
 		return err
 	}
 	bounds, err := suppress.Attack(ctx, p.chain.System)
@@ -229,12 +233,16 @@ func (p *publication) hide(ctx context.Context) (err error) {
 	if slices.ContainsFunc(bounds, func(b suppress.Bound) bool { return b.Leak }) {
 		return fmt.Errorf("the attack bounds a hidden number that has a proof; nothing was published: %w", dose.ErrHeld)
 	}
+	p.out, p.said = nil, nil
 	for n, t := range p.tables {
-		shown, err := p.chain.Show(n, t, cells[n])
-		if err != nil {
-			return err
+		said := PublicTable{Name: publicNames[n], Why: map[string]int{}, Held: t == nil}
+		var shown *suppress.Table
+		if t != nil {
+			if shown, err = p.chain.Show(n, t, cells[n]); err != nil {
+				return err
+			}
+			said.Rows = len(shown.Rows)
 		}
-		said := PublicTable{Name: publicNames[n], Rows: len(shown.Rows), Why: map[string]int{}}
 		for _, row := range cells[n] {
 			for _, c := range row {
 				said.Counts++
@@ -245,6 +253,9 @@ func (p *publication) hide(ctx context.Context) (err error) {
 	}
 	return nil
 }
+
+// errNoChain is what was hidden so far being lost: no table is to blame.
+var errNoChain = errors.New("restore it from a backup; without it the next tables could give hidden numbers away")
 
 func (s Public) chainPath(day string) string { return filepath.Join(s.Dir, "chain-"+day+".gz") }
 
@@ -263,7 +274,7 @@ func (s Public) chain(day string, rules []*suppress.Rules) (*suppress.Chain, err
 		err = errors.New("it has other bytes than were written")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("what was hidden up to %s can't be read: restore public/chain-%s.gz from a backup; without it the next tables could give hidden numbers away: %w: %w", day, day, err, dose.ErrHeld)
+		return nil, fmt.Errorf("what was hidden up to %s can't be read from public/chain-%s.gz: %w: %w: %w", day, day, err, errNoChain, dose.ErrHeld)
 	}
 	z, err := gzip.NewReader(bytes.NewReader(text))
 	if err != nil {
@@ -360,7 +371,7 @@ func (p *publication) widen(cells [][][]int32) func(int32) []int32 {
 	block := [...]int{byCounty: 1, byCountyDemographic: 0, byZIP: 0}
 	of, all := map[int32]string{}, map[string][]int32{}
 	for n, t := range p.tables {
-		for i, row := range cells[n] {
+		for i, row := range cells[n] { // none of a table that is left out
 			key := publicNames[n] + t.Rows[i][block[n]]
 			for _, c := range row {
 				of[c] = key

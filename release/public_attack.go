@@ -36,6 +36,10 @@ func (s Public) Attack(ctx context.Context, store Store, day string) (out Attack
 	}
 	tables := make([]*suppress.Table, len(truth))
 	for n := range truth {
+		if m.Tables[n].Held { // attacked when it went out
+			truth[n] = nil
+			continue
+		}
 		if tables[n], err = s.table(day, n); err != nil {
 			return out, err
 		}
@@ -62,15 +66,22 @@ func (s Public) Attack(ctx context.Context, store Store, day string) (out Attack
 
 // eachSmall calls f for each small count that the rules ask to hide.
 func eachSmall(truth []*suppress.Table, cells [][][]int32, f func(n, row, column int, cell int32)) error {
-	sheet, err := suppress.Build(truth[byCounty], publicRules()[byCounty], false)
-	if err != nil {
-		return err
+	var scores map[string]suppress.Score
+	if truth[byCounty] != nil {
+		sheet, err := suppress.Build(truth[byCounty], publicRules()[byCounty], false)
+		if err != nil {
+			return err
+		}
+		scores = sheet.Scores
 	}
 	for n, t := range truth {
+		if t == nil {
+			continue
+		}
 		r := publicRules()[n]
 		first := slices.Index(t.Columns, r.Counts[0])
 		for i, row := range t.Rows {
-			if n == byCounty && !sheet.Scores[row[0]].Hides() {
+			if n == byCounty && !scores[row[0]].Hides() {
 				continue
 			}
 			for k := range r.Counts {

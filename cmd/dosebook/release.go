@@ -66,7 +66,7 @@ ready and is the latest, or held (exit 5) until a steward approves it, or failed
 		Example: `  dosebook release show --json | jq '.files[] | select(.path | contains("06001"))'`,
 		RunE:    func(cmd *cobra.Command, args []string) error { return e.showRelease(cmd.Context(), args) },
 	}
-	c.AddCommand(build, list, show, releaseApprove(e), releaseHold(e), releaseDiffCommand(e), releaseVerify(e), releasePrune(e), releaseKey(e))
+	c.AddCommand(build, list, show, releaseApprove(e), releaseHold(e), releaseDiffCommand(e), releaseVerify(e), releasePrune(e), releaseKey(e), releasePublic(e))
 	return c
 }
 
@@ -222,5 +222,10 @@ func (e *env) showRelease(ctx context.Context, args []string) error {
 	for _, f := range m.Files {
 		fmt.Fprintf(w, "%d\t%d\t%s…\t%s\n", f.Rows, f.Bytes, f.SHA256[:16], f.Path)
 	}
-	return errors.Join(w.Flush(), e.printGate(x.Gate))
+	err = errors.Join(w.Flush(), e.printGate(x.Gate))
+	if x.Public != nil {
+		fmt.Fprintln(e.out, "\nPUBLIC TABLES")
+		err = errors.Join(err, printHolds(e.out, x.Public))
+	}
+	return err
 }

@@ -21,18 +21,30 @@ import (
 // built is the JSON of release build and release show.
 type built struct {
 	*release.Manifest
-	Gate *release.Gate `json:"gate,omitempty"`
+	Gate   *release.Gate       `json:"gate,omitempty"`
+	Public *release.PublicHold `json:"public_held,omitempty"` // public tables made from it that are or were held
 }
 
 func (b *book) keys() release.Keys { return release.Keys{Dir: filepath.Join(b.dir, "keys")} }
 
-// withGate adds the gate's record to a manifest, where there is one.
+// withGate adds the gate's record to a manifest, where there is one, and that
+// of held public tables.
 func (b *book) withGate(m *release.Manifest) (built, error) {
 	g, err := b.store.Gate(m.ID)
 	if errors.Is(err, dose.ErrNotFound) {
 		g, err = nil, nil
 	}
-	return built{m, g}, err
+	if err != nil {
+		return built{Manifest: m, Gate: g}, err
+	}
+	x := built{Manifest: m, Gate: g}
+	all, err := b.public().Holds()
+	for _, h := range all {
+		if h.Release == m.ID {
+			x.Public = h
+		}
+	}
+	return x, err
 }
 
 // outcome is what a build ends with: nil when it is ready.

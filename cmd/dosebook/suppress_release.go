@@ -17,7 +17,7 @@ func (b *book) public() release.Public { return release.Public{Dir: filepath.Joi
 func (e *env) publish(ctx context.Context, b *book, m *release.Manifest, key *release.Signer) error {
 	p, err := b.public().Publish(ctx, b.store, m.ID, e.config.Public, key)
 	if errors.Is(err, dose.ErrHeld) {
-		e.say("public tables are not published anew: %v", err)
+		e.say("public tables are not published anew: %v; 'dosebook release public list' has what a steward can decide", err)
 		return nil
 	}
 	if p != nil {
