@@ -69,6 +69,9 @@ type County struct {
 	FullOf   Note
 	Changes  Changes
 	ChangeOf Note
+	Week     Changes // against the newest release that is at least seven days older
+	WeekDay  string  // when that was judged
+	WeekOf   Note
 	Files    []File
 	Lines    []Line
 }
@@ -169,17 +172,18 @@ type Pair struct{ Name, Value string }
 
 // Overview is the page of all places that the reader may see.
 type Overview struct {
-	State    bool // the reader sees the whole state
-	Figures  []Figure
-	Weeks    Series
-	WeeksOf  Note
-	Counties []Place
-	MapOf    Note
-	Feeds    []Feed
-	FeedsOf  Note
-	Changes  Changes
-	Before   string   // the release that the places are compared with, if there is one
-	Held     []string // releases that wait for a decision
+	State     bool       // the reader sees the whole state
+	Operating *Operating // nil: not for this reader
+	Figures   []Figure
+	Weeks     Series
+	WeeksOf   Note
+	Counties  []Place
+	MapOf     Note
+	Feeds     []Feed
+	FeedsOf   Note
+	Changes   Changes
+	Before    string   // the release that the places are compared with, if there is one
+	Held      []string // releases that wait for a decision
 }
 
 // Place is one row of the overview.
@@ -190,6 +194,24 @@ type Place struct {
 	OnePer           int64 // per 10,000; -1 without a denominator
 	Change           int64 // doses more than in the release before
 }
+
+// Operating is how the configured feeds are, the summary first.
+type Operating struct {
+	Summary string
+	Bad     bool // not all is well
+	Rows    []FeedRow
+	ToDo    []ToDo
+}
+
+// FeedRow is one configured feed. Its times are texts.
+type FeedRow struct {
+	Name, Registry, Source, State, Running, Arrived, Age, LastOK, LastRun, Next string
+
+	Records int64
+}
+
+// ToDo is one thing that is not well, and what to do.
+type ToDo struct{ Feed, State, Says, Do string }
 
 // Feed is how fresh a registry's data are.
 type Feed struct {

@@ -81,7 +81,7 @@ func placeTitle(place dose.Place) string {
 // countyBody is the page's data for those who see the place's files whole, or
 // its limited data set.
 func (s *server) countyBody(ctx context.Context, m *release.Manifest, place dose.Place, whole bool) (*dashboards.County, error) {
-	body, err := once(s.views, "county "+m.ID+" "+string(place), func() (*dashboards.County, error) { return s.countCounty(ctx, m, place) })
+	body, err := s.counted(ctx, m, place)
 	if err != nil {
 		return nil, err
 	}
@@ -90,18 +90,33 @@ func (s *server) countyBody(ctx context.Context, m *release.Manifest, place dose
 	if err != nil {
 		return nil, err
 	}
-	if before != nil {
-		key := "changes " + before.ID + " " + m.ID + " " + string(place)
-		if own.Changes, err = once(s.views, key, func() (dashboards.Changes, error) { return s.countChanges(ctx, before, m, place) }); err != nil {
+	week, day, err := s.weekBefore(m)
+	if err != nil {
+		return nil, err
+	}
+	if own.Changes, err = s.changesSince(ctx, before, m, place, whole); err != nil {
+		return nil, err
+	}
+	if own.WeekDay = day; week != nil {
+		if own.Week, err = s.changesSince(ctx, week, m, place, whole); err != nil {
 			return nil, err
-		}
-		if whole {
-			own.Changes.File = base + "/" + m.ID + "/counties/" + string(place) + "/changes.csv.gz?since=" + before.ID
 		}
 	}
 	own.Files, err = s.countyFiles(m.ID, place, whole)
 	own.Lines = countyLines(m.ID, place, whole)
 	return &own, err
+}
+
+// changesSince compares the place with a release before; nil: there is none.
+func (s *server) changesSince(ctx context.Context, before, m *release.Manifest, place dose.Place, whole bool) (c dashboards.Changes, err error) {
+	if before == nil {
+		return c, nil
+	}
+	key := "changes " + before.ID + " " + m.ID + " " + string(place)
+	if c, err = once(s.views, key, func() (dashboards.Changes, error) { return s.countChanges(ctx, before, m, place) }); err == nil && whole {
+		c.File = base + "/" + m.ID + "/counties/" + string(place) + "/changes.csv.gz?since=" + before.ID
+	}
+	return c, err
 }
 
 // tableOf opens a table of the release, or of one place in it.

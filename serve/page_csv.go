@@ -51,7 +51,7 @@ func (s *server) countyCSV(w http.ResponseWriter, r *http.Request, p access.Prin
 	}
 	table, ok := countyTables[strings.TrimSuffix(name, ".csv")]
 	if !ok || path.Ext(name) != ".csv" {
-		return fmt.Errorf("a county's figures are doses.csv, coverage.csv, where.csv, completeness.csv and changes.csv: %w", dose.ErrNotFound)
+		return fmt.Errorf("a county's figures are doses.csv, coverage.csv, where.csv, completeness.csv, changes.csv and week.csv: %w", dose.ErrNotFound)
 	}
 	body, err := s.countyBody(r.Context(), m, place, false)
 	if err != nil {
@@ -110,6 +110,7 @@ var countyTables = map[string]func(*dashboards.County) [][]string{
 		return out
 	},
 	"changes": func(c *dashboards.County) [][]string { return changesTable(c.Changes) },
+	"week":    func(c *dashboards.County) [][]string { return changesTable(c.Week) },
 }
 
 func changesTable(c dashboards.Changes) [][]string {

@@ -33,6 +33,9 @@ func (s *server) overviewPage(w http.ResponseWriter, r *http.Request, p access.P
 	if err != nil {
 		return err
 	}
+	if r.PathValue("release") == "" { // an address with a release's id never shows other numbers
+		body.Operating = s.operating(r.Context(), p)
+	}
 	lead := "The places that you may see."
 	if body.State {
 		lead = "Residents of California, by the day their doses were given."

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/dosebook/dosebook/access"
 	"github.com/dosebook/dosebook/dashboards"
@@ -204,11 +205,37 @@ func (s *server) asked(r *http.Request, p access.Principal) (*release.Manifest, 
 
 // before is the newest approved release of an older ledger position, or nil.
 func (s *server) before(m *release.Manifest) (*release.Manifest, error) {
+	return s.older(m, func(string) bool { return true })
+}
+
+// weekBefore is the newest of them that was judged at least seven days before
+// m was, or nil; and the day of that.
+func (s *server) weekBefore(m *release.Manifest) (old *release.Manifest, day string, err error) {
+	g, err := s.Releases.Gate(m.ID)
+	if err != nil {
+		return nil, "", nil // from before there were gates: nobody knows its day
+	}
+	old, err = s.older(m, func(id string) bool {
+		was, err := s.Releases.Gate(id)
+		if err != nil || was.BuiltAt.After(g.BuiltAt.AddDate(0, 0, -7)) {
+			return false
+		}
+		day = was.BuiltAt.UTC().Format(time.DateOnly)
+		return true
+	})
+	return old, day, err
+}
+
+// older is the newest approved release of an older ledger position that fits.
+func (s *server) older(m *release.Manifest, fits func(id string) bool) (*release.Manifest, error) {
 	ids, err := s.Releases.List()
 	if err != nil {
 		return nil, err
 	}
 	for _, id := range slices.Backward(ids) {
+		if id == m.ID || !fits(id) {
+			continue
+		}
 		old, err := s.Releases.Manifest(id)
 		if errors.Is(err, dose.ErrNotFound) || errors.Is(err, dose.ErrGone) {
 			continue

@@ -58,12 +58,23 @@ func (s *server) countAll(ctx context.Context, id string) (n int) {
 	if err := s.countState(ctx, m); err != nil && ctx.Err() == nil {
 		s.Log.Warn("a page could not be counted ahead", "page", "overview", "err", err.Error())
 	}
+	all, known := figures{}, len(places) > 0 && s.keptCounty(m, places[0]) != nil
 	for _, place := range places {
-		if _, err := s.countyBody(ctx, m, place, false); err == nil {
+		_, err := s.countyBody(ctx, m, place, false)
+		if err == nil {
+			all[place], err = s.counted(ctx, m, place)
+		}
+		if err == nil {
 			n++
 		} else if ctx.Err() == nil {
 			s.Log.Warn("a page could not be counted ahead", "page", string(place), "err", err.Error())
 		}
+	}
+	if n < len(places) || known {
+		return n
+	}
+	if err := s.keepAll(ctx, m, all); err != nil && ctx.Err() == nil {
+		s.Log.Warn("what was counted could not be kept", "release", m.ID, "err", err.Error())
 	}
 	return n
 }

@@ -48,6 +48,7 @@ type Config struct {
 	Builds    int              // at once for all; default 2
 	Extract   ExtractFunc      // default: release.Extract
 	Decide    DecideFunc       // nil: releases are decided on elsewhere
+	Feeds     FeedsFunc        // nil: no feed is configured
 	Queue     int              // extracts that wait or run; default 32, and a quarter of it for one user
 	SignIn    *SignIn          // nil: people do not sign in, there are tokens only
 	Proxies   []netip.Prefix   // whose X-Forwarded-For is believed
@@ -63,6 +64,7 @@ type server struct {
 	signer     *signer
 	metrics    *metrics
 	dictionary []byte
+	program    func() string
 	contract   func() ([]byte, error) // the OpenAPI document
 }
 
@@ -100,6 +102,7 @@ func New(c Config) http.Handler {
 		signer:     newSigner(c.SignIn, c.Now),
 		metrics:    &metrics{of: make(map[series]*counted)},
 		dictionary: []byte(dose.DataDictionary()),
+		program:    sync.OnceValue(program),
 	}
 	routes := s.routes()
 	s.contract = sync.OnceValues(func() ([]byte, error) { return openAPI(routes) })

@@ -99,7 +99,7 @@ func (e *env) serve(ctx context.Context, b *book, listen string, ready func(addr
 	}
 	h := serve.New(serve.Config{
 		Releases: b.store, Public: b.public(), Access: b.access, Made: filepath.Join(b.dir, "made"), Convert: release.Convert, Maker: duckdb.Files{}, Changes: changesMaker{b.store}, Keys: b.keys(),
-		Log: log, Now: e.now, SignIn: people, Proxies: e.config.proxies(), Decide: e.decider(b),
+		Log: log, Now: e.now, SignIn: people, Proxies: e.config.proxies(), Decide: e.decider(b), Feeds: e.feedStates(b, log),
 	})
 	scheme := "http"
 	if e.config.TLS.Cert != "" {
