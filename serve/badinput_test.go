@@ -2,7 +2,11 @@ package serve
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -14,6 +18,7 @@ import (
 
 	"github.com/dosebook/dosebook/access"
 	"github.com/dosebook/dosebook/dose"
+	"github.com/dosebook/dosebook/release"
 )
 
 // What is too deep, too long or too much is refused, fast, and names no value.
@@ -132,11 +137,16 @@ func TestHeaderInjection(t *testing.T) {
 	}
 }
 
-// Who sends a head byte by byte, or begins and never ends it, is cut after ten
-// seconds, and others are served meanwhile.
+// Who sends a head byte by byte, or begins and never ends it, is cut when its
+// time is over (by default 10 s), and others are served meanwhile.
 func TestSlowClients(t *testing.T) {
-	t.Parallel()
+	if at := (Clients{}).orDefault(); at != (Clients{10 * time.Second, time.Minute, 32 << 10}) {
+		t.Errorf("by default %+v", at)
+	}
+	const head = 500 * time.Millisecond
 	w := newWorld(t)
+	w.cfg.Clients.Head = head
+	w.h = New(w.cfg)
 	token := w.user("epi", access.Epi, dose.Identified, "06019")
 	l := listen(t)
 	ctx, stop := context.WithCancel(t.Context())
@@ -161,12 +171,58 @@ func TestSlowClients(t *testing.T) {
 	}
 	r, _ := http.NewRequestWithContext(t.Context(), "GET", "http://"+l.Addr().String()+file("06019", "dose.parquet"), nil)
 	r.Header.Set("Authorization", "Bearer "+token)
-	if p := do(t, http.DefaultClient, r); p.StatusCode != 200 || time.Since(began) > headTime {
+	if p := do(t, http.DefaultClient, r); p.StatusCode != 200 || time.Since(began) > head+5*time.Second {
 		t.Errorf("beside slow clients: %d after %v", p.StatusCode, time.Since(began))
 	}
 	for range cap(cut) {
-		if took := <-cut; took < headTime/2 || took > 3*headTime {
+		if took := <-cut; took < head/2 || took > head+10*time.Second {
 			t.Errorf("a slow client was cut after %v", took)
 		}
+	}
+}
+
+// Who takes a file more slowly than the slowest pace is cut: the entry at its
+// end says so, and its place is free again. Who reads at once has it whole.
+func TestSlowDownloads(t *testing.T) {
+	w := newWorld(t)
+	w.cfg.Downloads, w.cfg.Clients = 1, Clients{Answer: 300 * time.Millisecond, Slowest: 64 << 20}
+	w.h = New(w.cfg)
+	big := bytes.Repeat([]byte("rows of <06019> "), 2<<20) // 32 MiB: more than any buffer between us
+	w.write("releases/"+id+"/counties/06019/dose.parquet", big)
+	sum := sha256.Sum256(big)
+	text, err := json.Marshal(release.Manifest{ID: id, Place: "06019", Status: release.Ready,
+		Files: []release.File{{Path: "counties/06019/dose.parquet", Bytes: int64(len(big)), SHA256: hex.EncodeToString(sum[:]), Rows: 3}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.write("releases/"+id+"/counties/06019/manifest.json", text)
+	token := w.user("epi", access.Epi, dose.Identified, "06019")
+	l := listen(t)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- Run(ctx, l, w.h) }()
+	defer func() { stop(); <-ended }()
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.(*net.TCPConn).SetReadBuffer(64 << 10)
+	if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", file("06019", "dose.parquet"), token); err != nil {
+		t.Fatal(err)
+	}
+	var first [512]byte
+	if _, err := io.ReadFull(c, first[:]); err != nil || !strings.HasPrefix(string(first[:]), "HTTP/1.1 200") {
+		t.Fatalf("%v %s", err, first)
+	}
+	waitFor(t, func() bool { return w.last("epi").Action == "end" }) // without reading on
+	if e := w.last("epi"); e.Outcome != "cut" || e.Bytes >= int64(len(big)) {
+		t.Errorf("%+v", e)
+	}
+	if rest, err := io.Copy(io.Discard, c); rest >= int64(len(big)) {
+		t.Errorf("%d bytes came all the same, %v", rest, err)
+	}
+	if rec := w.get(file("06019", "dose.parquet"), token); rec.Code != 200 || rec.Body.Len() != len(big) {
+		t.Errorf("the place of one who was cut is not free: %d", rec.Code)
 	}
 }

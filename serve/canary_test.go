@@ -24,7 +24,6 @@ func TestCanaries(t *testing.T) {
 	w := newWorld(t)
 	w.cfg.SignIn = &SignIn{Issuer: "http://127.0.0.1:1", Client: "d", URL: "https://doses.example", Secret: "dbk_CanaryCanaryCanary"}
 	w.h = New(w.cfg)
-	w.fast()
 	mine := "releases/" + id + "/counties/06019/dose.parquet"
 	w.write(mine, []byte("PAR1 "+strings.Join(canaries, " ")+" PAR1")) // not what the manifest says: an error about it
 	tokens := []string{w.user("steward", access.Steward, dose.Identified), w.user("epi", access.Epi, dose.Limited, "06019"), "", "dbk_CanaryCanaryCanary"}

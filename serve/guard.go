@@ -108,7 +108,7 @@ func (s *server) guard(mux *http.ServeMux) http.Handler {
 		began := s.Now()
 		s.behind(r)
 		s.metrics.begin()
-		rec := &recorder{ResponseWriter: w}
+		rec := &recorder{ResponseWriter: w, clients: s.Clients}
 		defer func() {
 			v := recover()
 			if v != nil && v != http.ErrAbortHandler {
@@ -175,10 +175,11 @@ func harden(h http.Header) {
 // goes from disk to socket without a copy.
 type recorder struct {
 	http.ResponseWriter
-	status int
-	bytes  int64
-	user   string
-	err    error
+	status  int
+	bytes   int64
+	user    string
+	err     error
+	clients Clients
 }
 
 func (w *recorder) WriteHeader(status int) {

@@ -3,6 +3,7 @@ package serve
 import (
 	"cmp"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
@@ -98,4 +99,27 @@ func (p *pacer) forget() {
 	if len(p.of) >= maxCallers {
 		clear(p.of)
 	}
+}
+
+// Clients is the time that a client has, so that a stalled one holds no place
+// for ever. Zero means the default.
+type Clients struct {
+	Head    time.Duration // to send a request's head; default 10 s
+	Answer  time.Duration // to take an answer; default a minute, and for a file what Slowest says
+	Slowest int64         // bytes a second below which a download is cut; default 32 KiB
+}
+
+func (c Clients) orDefault() Clients {
+	return Clients{Head: cmp.Or(c.Head, 10*time.Second), Answer: cmp.Or(c.Answer, time.Minute), Slowest: cmp.Or(c.Slowest, 32<<10)}
+}
+
+// allow gives the response time for n bytes from now on, and wait before.
+func allow(w http.ResponseWriter, wait time.Duration, n int64) {
+	times := Clients{}.orDefault()
+	if rec, ok := w.(*recorder); ok {
+		times = rec.clients
+	}
+	d := times.Answer + wait + time.Duration(float64(n)/float64(times.Slowest)*float64(time.Second))
+	// A writer without deadlines, as in tests, needs none.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(d))
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
@@ -96,14 +97,33 @@ func figure(place dose.Place) int64 {
 	return 7_000_000 + int64(i)*1000
 }
 
+// planted is what plantPages makes, once for all tests: nobody changes it.
+var planted struct {
+	sync.Mutex
+	files map[string][]byte
+}
+
 // plantPages puts a release of true Parquet files in the place of the world's:
 // each text says whose it is and at which level, each count is its place's.
 func (w *world) plantPages() {
+	planted.Lock()
+	defer planted.Unlock()
+	if planted.files == nil {
+		planted.files = plantedFiles(w.t)
+	}
+	for name, b := range planted.files {
+		w.write(name, b)
+	}
+	w.h = New(w.cfg)
+}
+
+func plantedFiles(t testing.TB) map[string][]byte {
+	files := map[string][]byte{}
 	root := release.Manifest{ID: id, LedgerSeq: 42, Schema: 1, Status: release.Ready}
 	put := func(m *release.Manifest, path string, rows int64, b []byte) {
 		sum := sha256.Sum256(b)
 		m.Files = append(m.Files, release.File{Path: path, Bytes: int64(len(b)), SHA256: hex.EncodeToString(sum[:]), Rows: rows})
-		w.write("releases/"+id+"/"+path, b)
+		files["releases/"+id+"/"+path] = b
 	}
 	const given = int32(18_687)
 	var days, groups []cells
@@ -123,22 +143,22 @@ func (w *world) plantPages() {
 				columns = dose.Recipient()
 			}
 			row := cells{"visible_because": "both", "admin_county": string(place), "county": string(place), "admin_date": given, "cvx": int32(208)}
-			put(&m, "counties/"+string(place)+"/"+table+".parquet", 2, parquetOf(w.t, string(place), table, columns, row, row))
+			put(&m, "counties/"+string(place)+"/"+table+".parquet", 2, parquetOf(t, string(place), table, columns, row, row))
 		}
 		root.Files = append(root.Files, m.Files...)
 		text, _ := json.Marshal(m)
 		put(&root, "counties/"+string(place)+"/manifest.json", 0, text)
 	}
-	put(&root, "county_day.parquet", int64(len(days)), parquetOf(w.t, "state", "county_day", dayColumns, days...))
-	put(&root, "county_demographic_day.parquet", int64(len(groups)), parquetOf(w.t, "state", "county_demographic_day", groupColumns, groups...))
+	put(&root, "county_day.parquet", int64(len(days)), parquetOf(t, "state", "county_day", dayColumns, days...))
+	put(&root, "county_demographic_day.parquet", int64(len(groups)), parquetOf(t, "state", "county_demographic_day", groupColumns, groups...))
 	sent := cells{"day": given}
 	for _, name := range senderColumns[3:] {
 		sent[name] = figure("CA")
 	}
-	put(&root, "quality_day.parquet", 1, parquetOf(w.t, "state", "quality_day", senderTypes, sent))
-	put(&root, "quality_finding.parquet", 1, parquetOf(w.t, "state", "quality_finding", columnsOf(dose.Text, "code", "severity", "says", "remedy"), cells{}))
-	put(&root, "reject.parquet", 1, parquetOf(w.t, "state", "rejects", columnsOf(dose.Text, "code", "field", "message", "remedy", "registry"), cells{}))
+	put(&root, "quality_day.parquet", 1, parquetOf(t, "state", "quality_day", senderTypes, sent))
+	put(&root, "quality_finding.parquet", 1, parquetOf(t, "state", "quality_finding", columnsOf(dose.Text, "code", "severity", "says", "remedy"), cells{}))
+	put(&root, "reject.parquet", 1, parquetOf(t, "state", "rejects", columnsOf(dose.Text, "code", "field", "message", "remedy", "registry"), cells{}))
 	text, _ := json.Marshal(root)
-	w.write("releases/"+id+"/manifest.json", text)
-	w.h = New(w.cfg)
+	files["releases/"+id+"/manifest.json"] = text
+	return files
 }

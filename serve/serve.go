@@ -45,6 +45,7 @@ type Config struct {
 	Now       func() time.Time // default: the clock
 	Downloads int              // at once for one user; default 16
 	Limits    Limits           // of one user's requests and bytes
+	Clients   Clients          // the time that clients have
 	Builds    int              // at once for all; default 2
 	Extract   ExtractFunc      // default: release.Extract
 	Decide    DecideFunc       // nil: releases are decided on elsewhere
@@ -91,6 +92,7 @@ func New(c Config) http.Handler {
 	if c.Queue <= 0 {
 		c.Queue = 32
 	}
+	c.Clients = c.Clients.orDefault()
 	s := &server{
 		Config: c,
 		made:   &maker{dir: c.Made, convert: c.Convert, slots: make(chan struct{}, c.Builds), running: make(map[string]*build)},
@@ -109,24 +111,26 @@ func New(c Config) http.Handler {
 	return &service{Handler: s.guard(mux(routes)), server: s}
 }
 
-// The time a client has. A download has more: see allow.
 const (
-	headTime  = 10 * time.Second
-	writeTime = time.Minute
-	idleTime  = 2 * time.Minute
-	stopTime  = 30 * time.Second
-	maxBody   = 1 << 20
-	maxHead   = 64 << 10
+	idleTime = 2 * time.Minute
+	stopTime = 30 * time.Second
+	maxBody  = 1 << 20
+	maxHead  = 64 << 10
 )
 
 // Run serves h on l until ctx ends, then lets running requests finish for up
 // to 30 seconds. It closes l.
 func Run(ctx context.Context, l net.Listener, h http.Handler) error {
+	here, ours := h.(*service)
+	times := Clients{}.orDefault()
+	if ours {
+		times = here.server.Clients
+	}
 	srv := &http.Server{
 		Handler:           http.MaxBytesHandler(h, maxBody),
-		ReadHeaderTimeout: headTime,
-		ReadTimeout:       writeTime,
-		WriteTimeout:      writeTime,
+		ReadHeaderTimeout: times.Head,
+		ReadTimeout:       times.Answer,
+		WriteTimeout:      times.Answer,
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    maxHead,
 		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), // it would print addresses and panics
@@ -134,7 +138,7 @@ func Run(ctx context.Context, l net.Listener, h http.Handler) error {
 	stopped := make(chan error, 1)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if here, ok := h.(*service); ok {
+	if ours {
 		go here.warm(ctx)
 	}
 	go func() {
@@ -153,15 +157,4 @@ func Run(ctx context.Context, l net.Listener, h http.Handler) error {
 		return stop
 	}
 	return fmt.Errorf("serve: %w", err)
-}
-
-// slowest is the pace in bytes a second below which a download is cut, so
-// that a stalled client holds no place for ever.
-const slowest = 32 << 10
-
-// allow gives the response time for n bytes from now on, and wait before.
-func allow(w http.ResponseWriter, wait time.Duration, n int64) {
-	d := writeTime + wait + time.Duration(n/slowest)*time.Second
-	// A writer without deadlines, as in tests, needs none.
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(d))
 }

@@ -65,6 +65,7 @@ func newWorld(t testing.TB) *world {
 		},
 		Log: slog.New(slog.NewTextHandler(w.log, nil)), Now: func() time.Time { return w.now },
 	}
+	w.fast()
 	w.release(id, release.Ready, dose.Places()...)
 	w.release(held, release.Held, "06019")
 	w.write("releases/latest", []byte(id))
@@ -198,7 +199,6 @@ func names() []string {
 
 func TestGridOfOneCounty(t *testing.T) {
 	w := newWorld(t)
-	w.fast()
 	for user, mine := range map[string][]dose.Place{"fresno": {"06019"}, "alameda": {"06001", "berkeley"}, "berkeley": {"berkeley"}, "pasadena": {"pasadena"}} {
 		token := w.user(user, access.Epi, dose.Identified, mine[0])
 		for _, place := range dose.Places() {

@@ -2,15 +2,12 @@ package serve
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -83,64 +80,6 @@ func (b broken) Write(p []byte) (int, error) {
 	return n, io.ErrClosedPipe
 }
 
-// Every error on the way to a decision: not a byte of a record, and no file's
-// name in an answer that a client could keep.
-func TestEveryErrorIsARefusal(t *testing.T) {
-	for name, c := range map[string]struct {
-		spoil  func(t *testing.T, w *world)
-		status string
-	}{
-		"clock set back":   {func(t *testing.T, w *world) { w.now = day.Add(-48 * time.Hour) }, "403"},
-		"no clock":         {func(t *testing.T, w *world) { w.now = time.Time{} }, "403"},
-		"closed":           {func(t *testing.T, w *world) { w.db.Close() }, "500"},
-		"locked":           {lock, "500"},
-		"corrupt":          {corrupt, "500"},
-		"no grants":        {exec("drop table access_attestation; drop table access_request; drop table access_grant"), "500"},
-		"no agreements":    {exec("alter table access_agreement rename to gone"), "500"},
-		"no attestations":  {exec("alter table access_attestation rename to gone"), "500"},
-		"no clock kept":    {exec("drop table access_clock"), "500"},
-		"no audit":         {exec("drop table audit"), "500"},
-		"no readings":      {exec("drop table access_reading"), "500"},
-		"audit full":       {exec("create trigger full before insert on audit begin select raise(abort, 'disk full'); end"), "500"},
-		"damaged grant":    {exec("update access_grant set level = 'all'"), "403"},
-		"damaged end":      {exec("update access_grant set expires_at = 'never'"), "500"},
-		"damaged token":    {exec("update access_token set places = 'all'"), "403"},
-		"damaged life":     {exec("update access_token set expires_at = 'never'"), "500"},
-		"damaged clock":    {exec("update access_clock set seen_at = 'now'"), "500"},
-		"user's tokens":    {exec("update access_token set user = 'nobody'"), "401"},
-		"agreement ended":  {exec("insert into access_agreement values ('A', 'X', '2024-01-01', 9e15, 0, 'root', 1, 'root'); update access_grant set agreement = 'A'"), "403"},
-		"agreement passed": {exec("insert into access_agreement values ('A', 'X', '2020-01-01', 1, 0, 'root', null, null); update access_grant set agreement = 'A'"), "403"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			token := w.user("epi", access.Epi, dose.Identified, "06019")
-			if rec := w.get(file("06019", "dose.csv"), token); rec.Code != 200 {
-				t.Fatal(rec.Code)
-			}
-			if strings.HasPrefix(c.status, "401") {
-				must(t, w.db, "pragma foreign_keys = off; insert into access_user values ('nobody', 0, 'root')")
-			}
-			c.spoil(t, w)
-			for _, path := range []string{file("06019", "dose.csv"), file("06019", "dose.parquet"), file("06019", "manifest.json"), base, base + "/" + id, "/api/v1/audit/06019",
-				"/releases", "/releases/" + id + "/counties/06019/rows?table=dose"} {
-				rec := w.get(path, token)
-				if path == "/api/v1/audit/06019" && rec.Code == 403 {
-					continue // the role's refusal comes first
-				}
-				if fmt.Sprint(rec.Code) != c.status {
-					if rec.Code != 500 && name == "no readings" && (!strings.Contains(path, "dose") || strings.Contains(path, "/rows")) {
-						continue // reads no file of a place
-					}
-					t.Errorf("%s: %d, want %s", path, rec.Code, c.status)
-				}
-				if strings.Contains(rec.Body.String(), "rows of") || strings.Contains(rec.Body.String(), "counties/06019") {
-					t.Errorf("%s: %s", path, rec.Body)
-				}
-			}
-		})
-	}
-}
-
 // A request that was cancelled gets nothing, wherever it was.
 func TestCancelledGetsNothing(t *testing.T) {
 	w := newWorld(t)
@@ -154,57 +93,6 @@ func TestCancelledGetsNothing(t *testing.T) {
 	if rec.Code < 400 || strings.Contains(rec.Body.String(), "rows of") {
 		t.Errorf("%d %s", rec.Code, rec.Body)
 	}
-}
-
-func exec(q string) func(*testing.T, *world) {
-	return func(t *testing.T, w *world) { must(t, w.db, "pragma foreign_keys = off; "+q) }
-}
-
-func must(t *testing.T, db *sql.DB, q string) {
-	t.Helper()
-	db.SetMaxOpenConns(1) // so that the pragma holds
-	if _, err := db.Exec(q); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// lock holds the write lock in another connection. Waiting for it is cut
-// short: ten seconds are for production.
-func lock(t *testing.T, w *world) {
-	must(t, w.db, "pragma busy_timeout = 20")
-	other, err := sql.Open("sqlite", "file:"+filepath.Join(w.dir, "control.db")+"?_txlock=exclusive")
-	if err != nil {
-		t.Fatal(err)
-	}
-	tx, err := other.Begin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = errors.Join(tx.Rollback(), other.Close()) })
-}
-
-// corrupt overwrites all but the first page.
-func corrupt(t *testing.T, w *world) {
-	must(t, w.db, "pragma wal_checkpoint(truncate)")
-	path := filepath.Join(w.dir, "control.db")
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := 4096; i < len(b); i++ {
-		b[i] = 0xA5
-	}
-	w.db.Close()
-	if err := os.WriteFile(path, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	db, err := sql.Open("sqlite", "file:"+path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	w.cfg.Access = access.Open(db, func() time.Time { return w.now })
-	w.h = New(w.cfg)
 }
 
 // Revoked while a file runs: the next file is refused at once.

@@ -128,6 +128,47 @@ func TestStewardsCommands(t *testing.T) {
 	}
 }
 
+// Tokens that nobody knows, were revoked or have ended: who reads the audit by
+// the command sees them, in bounded number and without the token.
+func TestRefusedTokensAreListed(t *testing.T) {
+	t.Parallel()
+	d := newData(t)
+	d.ok(t, "access", "grant", "ana@la.example", "--county", "06037", "--expires", "9d")
+	token := parse[struct{ Token string }](t, d.ok(t, "access", "token", "create", "ana@la.example", "--expires", "1h", "--json")).Token
+	s := d.serve(t)
+	if a := s.get(t, "/api/v1/session", token); a.status != 200 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	d.ok(t, "access", "revoke", "ana@la.example")
+	const foreign = "dbk_PERSONxTYPEDxTHIS"
+	for _, bad := range []string{foreign, foreign, foreign, token} {
+		if a := s.get(t, "/api/v1/session", bad); a.status != 401 {
+			t.Errorf("%d %s", a.status, a.body)
+		}
+	}
+	for user, want := range map[string][]string{
+		"(unknown)":      {"the token is not known; refused 1 times today", "the token is not known; refused 2 times today"},
+		"ana@la.example": {"refused 1 times today"},
+	} {
+		var found []string
+		for _, e := range parse[[]access.Entry](t, d.ok(t, "audit", "list", "--user", user, "--json")) {
+			if e.Action == "authenticate" {
+				found = append(found, e.Detail)
+				if e.Outcome != "denied" || e.Remote == "" || e.User != user {
+					t.Errorf("%+v", e)
+				}
+			}
+		}
+		if len(found) != len(want) || !strings.HasSuffix(found[len(found)-1], want[len(want)-1]) {
+			t.Errorf("%s: %q, want %q", user, found, want)
+		}
+		if text := d.ok(t, "audit", "list", "--user", user); strings.Count(text, "authenticate") != len(want) || !strings.Contains(text, want[0]) || strings.Contains(text, "PERSON") || strings.Contains(text, token) {
+			t.Errorf("%s:\n%s", user, text)
+		}
+	}
+	d.ok(t, "audit", "verify")
+}
+
 // A token of its own scope at the doors; the audit's head in the signed record
 // of the release; and an audit that was cut and mended inside the database is
 // found by it.

@@ -94,3 +94,52 @@ func TestDocsNameCommandsThatExist(t *testing.T) {
 		}
 	}
 }
+
+var testName = regexp.MustCompile(`\bTest[A-Z]\w+`)
+
+// Every test that a page gives as proof is there.
+func TestDocsNameTestsThatExist(t *testing.T) {
+	t.Parallel()
+	known := map[string]bool{}
+	err := filepath.WalkDir("../..", func(path string, e os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			if err == nil && e.IsDir() && e.Name() == "node_modules" {
+				return filepath.SkipDir
+			}
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, m := range testFunc.FindAllStringSubmatch(string(text), -1) {
+			known[m[1]] = true
+		}
+		return err
+	})
+	if err != nil || !known["TestDocsNameTestsThatExist"] {
+		t.Fatal(len(known), err)
+	}
+	var pages []string
+	for _, pattern := range []string{"../../*.md", "../../docs/*.md", "../../docs/adr/*.md", "../../bench/*.md"} {
+		more, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages = append(pages, more...)
+	}
+	n := 0
+	for _, path := range pages {
+		page, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range testName.FindAllString(string(page), -1) {
+			if n++; !known[name] {
+				t.Errorf("%s: there is no %s", filepath.Base(path), name)
+			}
+		}
+	}
+	if n < 80 {
+		t.Errorf("only %d names were found", n)
+	}
+}
+
+var testFunc = regexp.MustCompile(`(?m)^func (Test[A-Z]\w+)\(`)
