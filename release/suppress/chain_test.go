@@ -47,19 +47,17 @@ func (t *Table) add(county string, age int, v [2]int64) {
 	t.Lines = append(t.Lines, len(t.Rows)+1)
 }
 
-// TestChainsOfReleases publishes thirty days of the same table, and compares
+// TestChainsOfReleases publishes twenty days of the same table (thirty in the
+// long run), and compares
 // each day with every one before it.
 func TestChainsOfReleases(t *testing.T) {
-	chains := 2
-	if testing.Short() {
-		chains = 1
-	}
-	for n := range chains {
+	days := often(20, 30)
+	for n := range often(1, 2) {
 		rng := rand.New(rand.NewPCG(30, uint64(n)))
 		c, state := NewChain(chainRules), map[string][2]int64{}
 		shown := map[string][]int64{} // what was ever shown of a number
 		hidden := 0
-		for day := range 30 {
+		for day := range days {
 			cells, err := c.Add(nextDay(rng, state, day))
 			if err != nil {
 				t.Fatal(err)
@@ -83,7 +81,7 @@ func TestChainsOfReleases(t *testing.T) {
 				t.Fatalf("chain %d: cell %d (%d, %d to %d) is bounded to %.1f–%.1f", n, b.Cell, c.System.Cells[b.Cell].Value, c.System.Cells[b.Cell].Low, c.System.Cells[b.Cell].High, b.Low, b.High)
 			}
 		}
-		t.Logf("chain %d: %d of %d numbers hidden, %d attacked over all releases (%d roughly)", n, hidden, 30*18*3, len(bounds), rough)
+		t.Logf("chain %d: %d of %d numbers hidden, %d attacked over all releases (%d roughly)", n, hidden, days*18*3, len(bounds), rough)
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 
 // TestPinsAcrossTables publishes one table, and later a second that would pin a
 // hidden number of the first: days and then their week, ZIPs and then their
-// county, 12+ and then 5+. Linked, what would pin it is hidden or held, and the
+// county, Berkeley and then Alameda, 12+ and then 5+. Linked, what would pin it is hidden or held, and the
 // attack over both finds nothing; without the link the same second table gives
 // the number away.
 func TestPinsAcrossTables(t *testing.T) {
@@ -16,9 +16,10 @@ func TestPinsAcrossTables(t *testing.T) {
 		whole string   // of the second
 		most  bool
 	}{
-		"days and week":           {[]string{"4", "0", "0"}, "4", false},
-		"ZIPs and county":         {[]string{"7", "0", "900"}, "907", false},
-		"12 and over, 5 and over": {[]string{"3"}, "5", true},
+		"days and week":   {[]string{"4", "0", "0"}, "4", false},
+		"ZIPs and county": {[]string{"7", "0", "900"}, "907", false},
+		"a city's own health office and its county": {[]string{"6"}, "9", true},
+		"12 and over, 5 and over":                   {[]string{"3"}, "5", true},
 	} {
 		for _, linked := range []bool{true, false} {
 			part := &Rules{Dimensions: []Dimension{{Column: "of", Kind: "place"}}, Counts: []string{"people"}, Range: Small}

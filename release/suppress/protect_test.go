@@ -2,18 +2,24 @@ package suppress
 
 import (
 	"math/rand/v2"
+	"os"
 	"testing"
 )
+
+// often is how often a test repeats: DOSEBOOK_TEST_LONG=1 asks for more.
+func often(some, many int) int {
+	if os.Getenv("DOSEBOOK_TEST_LONG") == "1" {
+		return many
+	}
+	return some
+}
 
 var shapes = [][]int{{5}, {12}, {4, 4}, {6, 5}, {3, 9}, {3, 3, 3}, {4, 3, 2}, {2, 2, 2, 2}, {3, 2, 2, 2}}
 
 // TestRandomTablesAreProtected hides what is small in random tables of one to
-// four dimensions, and has them attacked.
+// four dimensions, and has them attacked: a thousand in the long run.
 func TestRandomTablesAreProtected(t *testing.T) {
-	n := 1000
-	if testing.Short() {
-		n = 100
-	}
+	n := often(90, 1000)
 	attacked, hidden, rough := 0, 0, 0
 	for i := range n {
 		rng := rand.New(rand.NewPCG(10, uint64(i)))

@@ -61,10 +61,7 @@ func add(to, by []int64) []int64 {
 // TestRandomRunningSums hides in tables with running sums beside days, and has
 // what is published attacked by linear programming.
 func TestRandomRunningSums(t *testing.T) {
-	n, hidden, attacked, swaps, ends := 40, 0, 0, 0, 0
-	if testing.Short() {
-		n = 8
-	}
+	n, hidden, attacked, swaps, ends := often(12, 40), 0, 0, 0, 0
 	for i := range n {
 		table, r := randomRunning(rand.New(rand.NewPCG(20, uint64(i))))
 		sheet, err := Build(table, r, false)
