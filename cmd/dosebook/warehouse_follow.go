@@ -134,7 +134,20 @@ func (e *env) snowflake(ctx context.Context, b *book) (*snowflake.DB, error) {
 	if err := os.MkdirAll(spool, 0o700); err != nil {
 		return nil, err
 	}
-	return snowflake.Open(ctx, e.config.Warehouse.Snowflake, b.lake, snowflake.Options{Rules: snowflake.Rules(e.config.Matching), Codes: b.codes, Spool: spool, Now: e.now})
+	return snowflake.Open(ctx, e.config.Warehouse.Snowflake, b.lake, snowflake.Options{Rules: snowflake.Rules(e.config.Matching), Codes: b.codes, Spool: spool, Now: e.now, Payloads: b.payloads})
+}
+
+// payloads is what the ledger says of the segments up to an entry.
+func (b *book) payloads(ctx context.Context, last int64) ([]snowflake.Payload, error) {
+	known, err := b.ledger.List(ctx, last)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]snowflake.Payload, len(known))
+	for i, k := range known {
+		out[i] = snowflake.Payload{Entry: k.Entry, SHA256: k.SHA256, Name: k.Name, Records: k.Records, Rejects: k.Rejects}
+	}
+	return out, nil
 }
 
 // status says how far each warehouse follows.

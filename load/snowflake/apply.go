@@ -110,6 +110,8 @@ type work struct {
 	lease *held
 	run   string
 	rows  int64
+
+	payloads []Payload
 }
 
 func (w *work) apply(ctx context.Context) (effects []load.Effect, err error) {
@@ -124,7 +126,10 @@ func (w *work) apply(ctx context.Context) (effects []load.Effect, err error) {
 		w.s.shaped = true
 	}
 	w.d.after("shape")
-	for _, kind := range []string{events, replays, load.Crosswalk, load.Decision, load.Closing} {
+	if err := w.told(ctx); err != nil {
+		return nil, err
+	}
+	for _, kind := range []string{events, rejects, replays, load.Crosswalk, load.Decision, load.Closing} {
 		if len(w.c.files[kind]) == 0 {
 			continue
 		}
@@ -152,7 +157,7 @@ func (w *work) apply(ctx context.Context) (effects []load.Effect, err error) {
 // forget empties the tables, for a store that is made anew.
 func (w *work) forget(ctx context.Context) error {
 	for _, table := range []string{"EVENT", "SUPERSEDED", "PERSON", "DERIVED", "DOSE_PAIR", "ALIAS", "DECISION", "APPLIED", "EVENT_ISSUE",
-		"REPLAYED_REJECT", "REPLAYED_ROW", "WHOLE_REPLAY", "CLOSING", "SEGMENT_ROW", "LOAD_RUN"} {
+		"REPLAYED_REJECT", "REPLAYED_ROW", "WHOLE_REPLAY", "CLOSING", "SEGMENT_ROW", "SEGMENT_PAYLOAD", "SEGMENT_REJECT", "LOAD_RUN"} {
 		if _, err := w.s.exec(ctx, "empty "+table, "DELETE FROM "+table); err != nil {
 			return err
 		}
@@ -202,6 +207,9 @@ func (w *work) change(ctx context.Context) ([]load.Effect, error) {
 	}
 	w.d.after("position")
 	if err := w.ledger(ctx); err != nil {
+		return nil, err
+	}
+	if err := w.note(ctx); err != nil {
 		return nil, err
 	}
 	if err := w.inputs(ctx); err != nil {

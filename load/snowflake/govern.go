@@ -134,11 +134,15 @@ func (p *planner) names() error {
 	if err != nil {
 		return err
 	}
+	records, err := p.rule("state", dose.Identified)
+	if err != nil {
+		return err
+	}
 	mine, err := p.rule("mine", dose.Limited)
 	if err != nil {
 		return err
 	}
-	p.with = append(p.with, "{rule_state}", state)
+	p.with = append(p.with, "{rule_state}", state, "{rule_records}", records)
 	return p.columns(mine)
 }
 

@@ -113,6 +113,13 @@ func (p *planner) masks() error {
 	return nil
 }
 
+// The segments of refused records: a list where a release is built, a table
+// there.
+const (
+	rejectsListed = "(values {rejects}) s(file, seq, registry, segment, name)"
+	rejectsThere  = "(select filename as file, seq, registry, segment, path as name from segment_payload) s"
+)
+
 // views adds the models of a release that stand as views beside the tables.
 // They are the texts by which a release is built, in Snowflake's words.
 func (p *planner) views(slot, role string) error {
@@ -121,7 +128,8 @@ func (p *planner) views(slot, role string) error {
 		counties = append(counties, fmt.Sprintf("(%s, %s, %s, 'California')", strings.TrimLeft(c.FIPS, "0"), quote(c.FIPS), quote(c.Name)))
 	}
 	counties = append(counties, "(1, 'OOS', 'Outside California', 'Not in California')", "(0, 'UNK', 'Unknown', 'Not in California')")
-	for _, v := range []struct{ model, name string }{{"45_release_person", ""}, {"51_release_recipients", "release_recipients"}, {"41_county_day", "release_county_day"}} {
+	for _, v := range []struct{ model, name string }{{"45_release_person", ""}, {"51_release_recipients", "release_recipients"}, {"41_county_day", "release_county_day"},
+		{"52_release_rejects", "release_rejects"}} {
 		all, err := sqltext.Statements("models/" + v.model + ".sql")
 		if err != nil {
 			return err
@@ -131,7 +139,7 @@ func (p *planner) views(slot, role string) error {
 			if m := workAs.FindStringSubmatch(text); m != nil {
 				name, text = m[1], m[2]
 			}
-			text = strings.ReplaceAll(text, "{counties}", strings.Join(counties, ", "))
+			text = strings.NewReplacer("{counties}", strings.Join(counties, ", "), "{files}", "segment_reject", rejectsListed, rejectsThere).Replace(text)
 			p.out = append(p.out, Statement{Slot: fmt.Sprintf("%s.%s.%d", slot, v.model, i+1), Role: role,
 				Text: p.fill("create or replace view {database}.{core}."+name+" copy grants as\n") + text})
 		}

@@ -39,6 +39,8 @@ func columns(kind string) []dose.Column {
 			}
 			c = append(c, e)
 		}
+	case rejects:
+		c = append(c, number("line"), text("record"), text("field"), text("code"), text("message"), text("remedy"), text("sender"))
 	case replays:
 		c = append(c, number("line"), number("until"), text("segment"), number("origin_line"), number("root_line"))
 	case load.Crosswalk:

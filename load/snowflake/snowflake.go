@@ -38,6 +38,9 @@ type Options struct {
 	Lease  time.Duration    // how long a loader that died keeps others out; default twice the statement timeout
 	Now    func() time.Time
 	Getenv func(string) string
+	// Payloads returns what the ledger says of the segments up to an entry; nil:
+	// nothing is said of them there, and no refused record is sent.
+	Payloads func(ctx context.Context, last int64) ([]Payload, error)
 }
 
 // DB is the store in one schema of an account. It is not for concurrent use;
@@ -54,6 +57,7 @@ type DB struct {
 	after    func(string)        // a test's: called when a step is done
 	mine     *session            // kept from call to call, with its work tables
 	patience time.Duration
+	payloads func(ctx context.Context, last int64) ([]Payload, error)
 	anew     bool // the next application forgets all that was before it
 }
 
@@ -88,7 +92,7 @@ func Open(ctx context.Context, c Config, lake load.Lake, o Options) (_ *DB, err 
 	if err != nil {
 		return nil, err
 	}
-	d := &DB{db: db, lake: lake, rules: o.Rules, codes: o.Codes, spoolDir: o.Spool, lease: o.Lease, now: o.Now, shapes: map[string][]string{}, after: func(string) {}, patience: patience}
+	d := &DB{db: db, lake: lake, rules: o.Rules, codes: o.Codes, spoolDir: o.Spool, lease: o.Lease, now: o.Now, shapes: map[string][]string{}, after: func(string) {}, patience: patience, payloads: o.Payloads}
 	d.db.SetMaxIdleConns(1)
 	s, err := d.own(ctx, "dosebook:open")
 	if err == nil {

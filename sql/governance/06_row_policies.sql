@@ -10,3 +10,9 @@ alter row access policy {database}.GOVERN.PLACE_ROWS set body -> {rule_limited};
 create row access policy if not exists {database}.GOVERN.STATE_ROWS as (any_column varchar) returns boolean -> false;
 
 alter row access policy {database}.GOVERN.STATE_ROWS set body -> {rule_state};
+
+-- The records as they were received, which may hold anything: for the state's
+-- roles at level identified, as the release's file (serve, stateLevels).
+create row access policy if not exists {database}.GOVERN.STATE_RECORDS as (any_column varchar) returns boolean -> false;
+
+alter row access policy {database}.GOVERN.STATE_RECORDS set body -> {rule_records};

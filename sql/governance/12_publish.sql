@@ -21,19 +21,25 @@ copy grants
 with row access policy {database}.GOVERN.STATE_ROWS on (county_fips)
 as select county, county_fips, administered_date, total_doses, cumulative_total_doses, pfizer_doses, cumulative_pfizer_doses, moderna_doses, cumulative_moderna_doses, jj_doses, cumulative_jj_doses, partially_vaccinated, total_partially_vaccinated, fully_vaccinated, cumulative_fully_vaccinated, at_least_one_dose, cumulative_at_least_one_dose, california_flag, booster_recip_count, cumulative_booster_recip_count, up_to_date_count, cumulative_up_to_date_count from {database}.{core}.release_county_day;
 
-create or replace secure view {database}.PUBLISH.SEGMENT (registry, segment, seq, reported_at, events, adds, updates, deletes, unchanged)
+create or replace secure view {database}.PUBLISH.SEGMENT (registry, segment, sha256, path, format, action, reported_at, records, events, adds, updates, deletes, unchanged, rejects)
 copy grants
 with row access policy {database}.GOVERN.STATE_ROWS on (registry)
 as
-select split_part(w.filename, '/', 1), split_part(w.filename, '/', 2), a.seq, w.reported_at, coalesce(w.events, 0), a.adds, a.updates, a.deletes, a.unchanged
-from {database}.{core}.applied as a
-left join (select filename, bitshiftright(min(place), 32) as seq, to_timestamp_ntz(max(source_time), 6) as reported_at, count(*) as events
-           from {database}.{core}.segment_row group by filename) as w on w.seq = a.seq;
+select p.registry, p.segment, p.sha256, p.path, p.format, p.action, to_timestamp_ntz(p.source_time, 6), p.records, p.events, a.adds, a.updates, a.deletes, a.unchanged, p.rejects
+from {database}.{core}.segment_payload as p
+left join {database}.{core}.applied as a on a.seq = p.seq;
 
-create or replace secure view {database}.PUBLISH.FEED_STATUS (registry, newest, last_seq, payloads, records)
+create or replace secure view {database}.PUBLISH.FEED_STATUS (registry, newest, last_seq, payloads, records, rejects)
 copy grants
 with row access policy {database}.GOVERN.STATE_ROWS on (registry)
 as
-select split_part(filename, '/', 1), to_timestamp_ntz(max(source_time), 6), bitshiftright(max(place), 32), count(distinct filename), count(*)
-from {database}.{core}.segment_row
+select registry, to_timestamp_ntz(max(source_time), 6), max(seq), count(*), cast(sum(records) as bigint), cast(sum(rejects) as bigint)
+from {database}.{core}.segment_payload
 group by 1;
+
+create or replace secure view {database}.PUBLISH.REJECT (registry, segment, path, line, record, field, code, message, remedy, state)
+copy grants
+with row access policy {database}.GOVERN.STATE_RECORDS on (registry)
+as
+select registry, segment, path, line, record, field, code, message, remedy, state
+from {database}.{core}.release_rejects;

@@ -1,12 +1,12 @@
 use role SYSADMIN;
 
--- 1 of 92, 00_ledger.1
+-- 1 of 96, 00_ledger.1
 create database if not exists DOSEBOOK;
 
--- 2 of 92, 00_ledger.2
+-- 2 of 96, 00_ledger.2
 create schema if not exists DOSEBOOK.GOVERN with managed access;
 
--- 3 of 92, 00_ledger.3
+-- 3 of 96, 00_ledger.3
 create table if not exists DOSEBOOK.GOVERN.APPLIED_STATEMENT (
     slot varchar not null,
     hash varchar not null,
@@ -17,120 +17,120 @@ create table if not exists DOSEBOOK.GOVERN.APPLIED_STATEMENT (
 
 use role USERADMIN;
 
--- 4 of 92, 01_roles.1
+-- 4 of 96, 01_roles.1
 create role if not exists DOSEBOOK_LOADER;
 
--- 5 of 92, 01_roles.2
+-- 5 of 96, 01_roles.2
 create role if not exists DOSEBOOK_GOVERNOR;
 
--- 6 of 92, 01_roles.3
+-- 6 of 96, 01_roles.3
 create role if not exists DOSEBOOK_READER;
 
--- 7 of 92, 01_roles.4
+-- 7 of 96, 01_roles.4
 grant role DOSEBOOK_GOVERNOR to role SYSADMIN;
 
--- 8 of 92, 01_roles.5
+-- 8 of 96, 01_roles.5
 grant role DOSEBOOK_LOADER to user DOSEBOOK_LOADER;
 
 use role SYSADMIN;
 
--- 9 of 92, 02_schemas.1
+-- 9 of 96, 02_schemas.1
 create schema if not exists DOSEBOOK.CORE with managed access;
 
--- 10 of 92, 02_schemas.2
+-- 10 of 96, 02_schemas.2
 create schema if not exists DOSEBOOK.PUBLISH with managed access;
 
--- 11 of 92, 02_schemas.3
+-- 11 of 96, 02_schemas.3
 create database role if not exists DOSEBOOK.READER;
 
 use role ACCOUNTADMIN;
 
--- 12 of 92, 03_account.1
+-- 12 of 96, 03_account.1
 create warehouse if not exists DOSEBOOK_LOAD with warehouse_size = XSMALL auto_suspend = 60 auto_resume = true initially_suspended = true;
 
--- 13 of 92, 03_account.2
+-- 13 of 96, 03_account.2
 create warehouse if not exists DOSEBOOK_READ with warehouse_size = XSMALL auto_suspend = 60 auto_resume = true initially_suspended = true;
 
--- 14 of 92, 03_account.3
+-- 14 of 96, 03_account.3
 create resource monitor if not exists DOSEBOOK_LOAD_CREDITS with credit_quota = 100 frequency = monthly start_timestamp = immediately triggers on 75 percent do notify on 100 percent do notify;
 
--- 15 of 92, 03_account.4
+-- 15 of 96, 03_account.4
 alter resource monitor DOSEBOOK_LOAD_CREDITS set credit_quota = 100;
 
--- 16 of 92, 03_account.5
+-- 16 of 96, 03_account.5
 create resource monitor if not exists DOSEBOOK_READ_CREDITS with credit_quota = 100 frequency = monthly start_timestamp = immediately triggers on 75 percent do notify on 100 percent do suspend on 110 percent do suspend_immediate;
 
--- 17 of 92, 03_account.6
+-- 17 of 96, 03_account.6
 alter resource monitor DOSEBOOK_READ_CREDITS set credit_quota = 100;
 
--- 18 of 92, 03_account.7
+-- 18 of 96, 03_account.7
 alter warehouse DOSEBOOK_LOAD set resource_monitor = DOSEBOOK_LOAD_CREDITS;
 
--- 19 of 92, 03_account.8
+-- 19 of 96, 03_account.8
 alter warehouse DOSEBOOK_READ set resource_monitor = DOSEBOOK_READ_CREDITS statement_timeout_in_seconds = 3600;
 
--- 20 of 92, 03_account.9
+-- 20 of 96, 03_account.9
 grant database role SNOWFLAKE.GOVERNANCE_VIEWER to role DOSEBOOK_GOVERNOR;
 
 use role SECURITYADMIN;
 
--- 21 of 92, 04_grants.1
+-- 21 of 96, 04_grants.1
 grant usage on warehouse DOSEBOOK_LOAD to role DOSEBOOK_LOADER;
 
--- 22 of 92, 04_grants.2
+-- 22 of 96, 04_grants.2
 grant usage on database DOSEBOOK to role DOSEBOOK_LOADER;
 
--- 23 of 92, 04_grants.3
+-- 23 of 96, 04_grants.3
 grant usage, create table, create stage on schema DOSEBOOK.CORE to role DOSEBOOK_LOADER;
 
--- 24 of 92, 04_grants.4
+-- 24 of 96, 04_grants.4
 grant usage on schema DOSEBOOK.GOVERN to role DOSEBOOK_LOADER;
 
--- 25 of 92, 04_grants.5
+-- 25 of 96, 04_grants.5
 grant usage on database DOSEBOOK to role DOSEBOOK_GOVERNOR;
 
--- 26 of 92, 04_grants.6
+-- 26 of 96, 04_grants.6
 grant usage on warehouse DOSEBOOK_LOAD to role DOSEBOOK_GOVERNOR;
 
--- 27 of 92, 04_grants.7
+-- 27 of 96, 04_grants.7
 grant usage, create view on schema DOSEBOOK.CORE to role DOSEBOOK_GOVERNOR;
 
--- 28 of 92, 04_grants.8
+-- 28 of 96, 04_grants.8
 grant usage, create table, create view, create row access policy, create masking policy, create task on schema DOSEBOOK.GOVERN to role DOSEBOOK_GOVERNOR;
 
--- 29 of 92, 04_grants.9
+-- 29 of 96, 04_grants.9
 grant create alert on schema DOSEBOOK.GOVERN to role DOSEBOOK_GOVERNOR;
 
--- 30 of 92, 04_grants.10
+-- 30 of 96, 04_grants.10
 grant usage, create view, create stage, create task on schema DOSEBOOK.PUBLISH to role DOSEBOOK_GOVERNOR;
 
--- 31 of 92, 04_grants.11
+-- 31 of 96, 04_grants.11
 grant select on all tables in schema DOSEBOOK.CORE to role DOSEBOOK_GOVERNOR;
 
--- 32 of 92, 04_grants.12
+-- 32 of 96, 04_grants.12
 grant select on future tables in schema DOSEBOOK.CORE to role DOSEBOOK_GOVERNOR;
 
--- 33 of 92, 04_grants.13
+-- 33 of 96, 04_grants.13
 grant execute task, execute alert on account to role DOSEBOOK_GOVERNOR;
 
--- 34 of 92, 04_grants.14
+-- 34 of 96, 04_grants.14
 grant usage on database DOSEBOOK to database role DOSEBOOK.READER;
 
--- 35 of 92, 04_grants.15
+-- 35 of 96, 04_grants.15
 grant usage on schema DOSEBOOK.PUBLISH to database role DOSEBOOK.READER;
 
--- 36 of 92, 04_grants.16
+-- 36 of 96, 04_grants.16
 grant select on future views in schema DOSEBOOK.PUBLISH to database role DOSEBOOK.READER;
 
--- 37 of 92, 04_grants.17
+-- 37 of 96, 04_grants.17
 grant database role DOSEBOOK.READER to role DOSEBOOK_READER;
 
--- 38 of 92, 04_grants.18
+-- 38 of 96, 04_grants.18
 grant usage on warehouse DOSEBOOK_READ to role DOSEBOOK_READER;
 
 use role DOSEBOOK_GOVERNOR;
 
--- 39 of 92, 05_map.1
+-- 39 of 96, 05_map.1
 create table if not exists DOSEBOOK.GOVERN.ACCESS_MAP (
     principal varchar not null,
     place varchar not null,
@@ -140,70 +140,76 @@ create table if not exists DOSEBOOK.GOVERN.ACCESS_MAP (
     grant_id integer not null
 );
 
--- 40 of 92, 05_map.2
+-- 40 of 96, 05_map.2
 grant select, insert, delete on table DOSEBOOK.GOVERN.ACCESS_MAP to role DOSEBOOK_LOADER;
 
--- 41 of 92, 06_row_policies.1
+-- 41 of 96, 06_row_policies.1
 create row access policy if not exists DOSEBOOK.GOVERN.PLACE_ROWS as (home varchar, city varchar, given varchar) returns boolean -> false;
 
--- 42 of 92, 06_row_policies.2
+-- 42 of 96, 06_row_policies.2
 alter row access policy DOSEBOOK.GOVERN.PLACE_ROWS set body -> coalesce(home in (select m.place from DOSEBOOK.GOVERN.ACCESS_MAP as m where m.principal = coalesce(current_user(), 'ACCOUNT.' || current_account()) and m.level >= 1 and m.from_at <= sysdate() and sysdate() < m.until_at) or city in (select m.place from DOSEBOOK.GOVERN.ACCESS_MAP as m where m.principal = coalesce(current_user(), 'ACCOUNT.' || current_account()) and m.level >= 1 and m.from_at <= sysdate() and sysdate() < m.until_at) or given in (select m.place from DOSEBOOK.GOVERN.ACCESS_MAP as m where m.principal = coalesce(current_user(), 'ACCOUNT.' || current_account()) and m.level >= 1 and m.from_at <= sysdate() and sysdate() < m.until_at), false);
 
--- 43 of 92, 06_row_policies.3
+-- 43 of 96, 06_row_policies.3
 create row access policy if not exists DOSEBOOK.GOVERN.STATE_ROWS as (any_column varchar) returns boolean -> false;
 
--- 44 of 92, 06_row_policies.4
+-- 44 of 96, 06_row_policies.4
 alter row access policy DOSEBOOK.GOVERN.STATE_ROWS set body -> coalesce('STATE' in (select m.place from DOSEBOOK.GOVERN.ACCESS_MAP as m where m.principal = coalesce(current_user(), 'ACCOUNT.' || current_account()) and m.level >= 0 and m.from_at <= sysdate() and sysdate() < m.until_at), false);
 
--- 45 of 92, 07_mask_policies.MASK_LIMITED_VARCHAR.1
+-- 45 of 96, 06_row_policies.5
+create row access policy if not exists DOSEBOOK.GOVERN.STATE_RECORDS as (any_column varchar) returns boolean -> false;
+
+-- 46 of 96, 06_row_policies.6
+alter row access policy DOSEBOOK.GOVERN.STATE_RECORDS set body -> coalesce('STATE' in (select m.place from DOSEBOOK.GOVERN.ACCESS_MAP as m where m.principal = coalesce(current_user(), 'ACCOUNT.' || current_account()) and m.level >= 2 and m.from_at <= sysdate() and sysdate() < m.until_at), false);
+
+-- 47 of 96, 07_mask_policies.MASK_LIMITED_VARCHAR.1
 create masking policy if not exists DOSEBOOK.GOVERN.MASK_LIMITED_VARCHAR as (val varchar, home varchar, city varchar, given varchar) returns varchar -> null;
 
--- 46 of 92, 07_mask_policies.MASK_LIMITED_VARCHAR.2
+-- 48 of 96, 07_mask_policies.MASK_LIMITED_VARCHAR.2
 alter masking policy DOSEBOOK.GOVERN.MASK_LIMITED_VARCHAR set body -> case when coalesce(home in (select m.place from DOSEBOOK.GOVERN.ACCESS_MAP as m where m.principal = coalesce(current_user(), 'ACCOUNT.' || current_account()) and m.level >= 1 and m.from_at <= sysdate() and sysdate() < m.until_at) or city in (select m.place from DOSEBOOK.GOVERN.ACCESS_MAP as m where m.principal = coalesce(current_user(), 'ACCOUNT.' || current_account()) and m.level >= 1 and m.from_at <= sysdate() and sysdate() < m.until_at) or given in (select m.place from DOSEBOOK.GOVERN.ACCESS_MAP as m where m.principal = coalesce(current_user(), 'ACCOUNT.' || current_account()) and m.level >= 1 and m.from_at <= sysdate() and sysdate() < m.until_at), false) then val else null end;
 
--- 47 of 92, 07_mask_policies.MASK_IDENTIFIED_VARCHAR.1
+-- 49 of 96, 07_mask_policies.MASK_IDENTIFIED_VARCHAR.1
 create masking policy if not exists DOSEBOOK.GOVERN.MASK_IDENTIFIED_VARCHAR as (val varchar, home varchar, city varchar, given varchar) returns varchar -> null;
 
--- 48 of 92, 07_mask_policies.MASK_IDENTIFIED_VARCHAR.2
+-- 50 of 96, 07_mask_policies.MASK_IDENTIFIED_VARCHAR.2
 alter masking policy DOSEBOOK.GOVERN.MASK_IDENTIFIED_VARCHAR set body -> case when coalesce(home in (select m.place from DOSEBOOK.GOVERN.ACCESS_MAP as m where m.principal = coalesce(current_user(), 'ACCOUNT.' || current_account()) and m.level >= 2 and m.from_at <= sysdate() and sysdate() < m.until_at) or city in (select m.place from DOSEBOOK.GOVERN.ACCESS_MAP as m where m.principal = coalesce(current_user(), 'ACCOUNT.' || current_account()) and m.level >= 2 and m.from_at <= sysdate() and sysdate() < m.until_at) or given in (select m.place from DOSEBOOK.GOVERN.ACCESS_MAP as m where m.principal = coalesce(current_user(), 'ACCOUNT.' || current_account()) and m.level >= 2 and m.from_at <= sysdate() and sysdate() < m.until_at), false) then val else null end;
 
--- 49 of 92, 07_mask_policies.MASK_LIMITED_DATE.1
+-- 51 of 96, 07_mask_policies.MASK_LIMITED_DATE.1
 create masking policy if not exists DOSEBOOK.GOVERN.MASK_LIMITED_DATE as (val date, home varchar, city varchar, given varchar) returns date -> null;
 
--- 50 of 92, 07_mask_policies.MASK_LIMITED_DATE.2
+-- 52 of 96, 07_mask_policies.MASK_LIMITED_DATE.2
 alter masking policy DOSEBOOK.GOVERN.MASK_LIMITED_DATE set body -> case when coalesce(home in (select m.place from DOSEBOOK.GOVERN.ACCESS_MAP as m where m.principal = coalesce(current_user(), 'ACCOUNT.' || current_account()) and m.level >= 1 and m.from_at <= sysdate() and sysdate() < m.until_at) or city in (select m.place from DOSEBOOK.GOVERN.ACCESS_MAP as m where m.principal = coalesce(current_user(), 'ACCOUNT.' || current_account()) and m.level >= 1 and m.from_at <= sysdate() and sysdate() < m.until_at) or given in (select m.place from DOSEBOOK.GOVERN.ACCESS_MAP as m where m.principal = coalesce(current_user(), 'ACCOUNT.' || current_account()) and m.level >= 1 and m.from_at <= sysdate() and sysdate() < m.until_at), false) then val else null end;
 
--- 51 of 92, 07_mask_policies.MASK_LIMITED_DATE_YEAR.1
+-- 53 of 96, 07_mask_policies.MASK_LIMITED_DATE_YEAR.1
 create masking policy if not exists DOSEBOOK.GOVERN.MASK_LIMITED_DATE_YEAR as (val date, home varchar, city varchar, given varchar) returns date -> null;
 
--- 52 of 92, 07_mask_policies.MASK_LIMITED_DATE_YEAR.2
+-- 54 of 96, 07_mask_policies.MASK_LIMITED_DATE_YEAR.2
 alter masking policy DOSEBOOK.GOVERN.MASK_LIMITED_DATE_YEAR set body -> case when coalesce(home in (select m.place from DOSEBOOK.GOVERN.ACCESS_MAP as m where m.principal = coalesce(current_user(), 'ACCOUNT.' || current_account()) and m.level >= 1 and m.from_at <= sysdate() and sysdate() < m.until_at) or city in (select m.place from DOSEBOOK.GOVERN.ACCESS_MAP as m where m.principal = coalesce(current_user(), 'ACCOUNT.' || current_account()) and m.level >= 1 and m.from_at <= sysdate() and sysdate() < m.until_at) or given in (select m.place from DOSEBOOK.GOVERN.ACCESS_MAP as m where m.principal = coalesce(current_user(), 'ACCOUNT.' || current_account()) and m.level >= 1 and m.from_at <= sysdate() and sysdate() < m.until_at), false) then val else cast(date_trunc('year', val) as date) end;
 
--- 53 of 92, 07_mask_policies.MASK_LIMITED_INTEGER_NINETY.1
+-- 55 of 96, 07_mask_policies.MASK_LIMITED_INTEGER_NINETY.1
 create masking policy if not exists DOSEBOOK.GOVERN.MASK_LIMITED_INTEGER_NINETY as (val integer, home varchar, city varchar, given varchar) returns integer -> null;
 
--- 54 of 92, 07_mask_policies.MASK_LIMITED_INTEGER_NINETY.2
+-- 56 of 96, 07_mask_policies.MASK_LIMITED_INTEGER_NINETY.2
 alter masking policy DOSEBOOK.GOVERN.MASK_LIMITED_INTEGER_NINETY set body -> case when coalesce(home in (select m.place from DOSEBOOK.GOVERN.ACCESS_MAP as m where m.principal = coalesce(current_user(), 'ACCOUNT.' || current_account()) and m.level >= 1 and m.from_at <= sysdate() and sysdate() < m.until_at) or city in (select m.place from DOSEBOOK.GOVERN.ACCESS_MAP as m where m.principal = coalesce(current_user(), 'ACCOUNT.' || current_account()) and m.level >= 1 and m.from_at <= sysdate() and sysdate() < m.until_at) or given in (select m.place from DOSEBOOK.GOVERN.ACCESS_MAP as m where m.principal = coalesce(current_user(), 'ACCOUNT.' || current_account()) and m.level >= 1 and m.from_at <= sysdate() and sysdate() < m.until_at), false) then val else least(val, 90) end;
 
--- 55 of 92, 07_mask_policies.MASK_LIMITED_INTEGER.1
+-- 57 of 96, 07_mask_policies.MASK_LIMITED_INTEGER.1
 create masking policy if not exists DOSEBOOK.GOVERN.MASK_LIMITED_INTEGER as (val integer, home varchar, city varchar, given varchar) returns integer -> null;
 
--- 56 of 92, 07_mask_policies.MASK_LIMITED_INTEGER.2
+-- 58 of 96, 07_mask_policies.MASK_LIMITED_INTEGER.2
 alter masking policy DOSEBOOK.GOVERN.MASK_LIMITED_INTEGER set body -> case when coalesce(home in (select m.place from DOSEBOOK.GOVERN.ACCESS_MAP as m where m.principal = coalesce(current_user(), 'ACCOUNT.' || current_account()) and m.level >= 1 and m.from_at <= sysdate() and sysdate() < m.until_at) or city in (select m.place from DOSEBOOK.GOVERN.ACCESS_MAP as m where m.principal = coalesce(current_user(), 'ACCOUNT.' || current_account()) and m.level >= 1 and m.from_at <= sysdate() and sysdate() < m.until_at) or given in (select m.place from DOSEBOOK.GOVERN.ACCESS_MAP as m where m.principal = coalesce(current_user(), 'ACCOUNT.' || current_account()) and m.level >= 1 and m.from_at <= sysdate() and sysdate() < m.until_at), false) then val else null end;
 
--- 57 of 92, 07_mask_policies.MASK_LIMITED_BIGINT.1
+-- 59 of 96, 07_mask_policies.MASK_LIMITED_BIGINT.1
 create masking policy if not exists DOSEBOOK.GOVERN.MASK_LIMITED_BIGINT as (val bigint, home varchar, city varchar, given varchar) returns bigint -> null;
 
--- 58 of 92, 07_mask_policies.MASK_LIMITED_BIGINT.2
+-- 60 of 96, 07_mask_policies.MASK_LIMITED_BIGINT.2
 alter masking policy DOSEBOOK.GOVERN.MASK_LIMITED_BIGINT set body -> case when coalesce(home in (select m.place from DOSEBOOK.GOVERN.ACCESS_MAP as m where m.principal = coalesce(current_user(), 'ACCOUNT.' || current_account()) and m.level >= 1 and m.from_at <= sysdate() and sysdate() < m.until_at) or city in (select m.place from DOSEBOOK.GOVERN.ACCESS_MAP as m where m.principal = coalesce(current_user(), 'ACCOUNT.' || current_account()) and m.level >= 1 and m.from_at <= sysdate() and sysdate() < m.until_at) or given in (select m.place from DOSEBOOK.GOVERN.ACCESS_MAP as m where m.principal = coalesce(current_user(), 'ACCOUNT.' || current_account()) and m.level >= 1 and m.from_at <= sysdate() and sysdate() < m.until_at), false) then val else null end;
 
--- 59 of 92, 07_mask_policies.MASK_LIMITED_TIMESTAMP_NTZ.1
+-- 61 of 96, 07_mask_policies.MASK_LIMITED_TIMESTAMP_NTZ.1
 create masking policy if not exists DOSEBOOK.GOVERN.MASK_LIMITED_TIMESTAMP_NTZ as (val timestamp_ntz, home varchar, city varchar, given varchar) returns timestamp_ntz -> null;
 
--- 60 of 92, 07_mask_policies.MASK_LIMITED_TIMESTAMP_NTZ.2
+-- 62 of 96, 07_mask_policies.MASK_LIMITED_TIMESTAMP_NTZ.2
 alter masking policy DOSEBOOK.GOVERN.MASK_LIMITED_TIMESTAMP_NTZ set body -> case when coalesce(home in (select m.place from DOSEBOOK.GOVERN.ACCESS_MAP as m where m.principal = coalesce(current_user(), 'ACCOUNT.' || current_account()) and m.level >= 1 and m.from_at <= sysdate() and sysdate() < m.until_at) or city in (select m.place from DOSEBOOK.GOVERN.ACCESS_MAP as m where m.principal = coalesce(current_user(), 'ACCOUNT.' || current_account()) and m.level >= 1 and m.from_at <= sysdate() and sysdate() < m.until_at) or given in (select m.place from DOSEBOOK.GOVERN.ACCESS_MAP as m where m.principal = coalesce(current_user(), 'ACCOUNT.' || current_account()) and m.level >= 1 and m.from_at <= sysdate() and sysdate() < m.until_at), false) then val else null end;
 
--- 61 of 92, 08_use.1
+-- 63 of 96, 08_use.1
 create table if not exists DOSEBOOK.GOVERN.QUERY_USE (
     query_id varchar not null,
     query_tag varchar not null,
@@ -215,7 +221,7 @@ create table if not exists DOSEBOOK.GOVERN.QUERY_USE (
     partitions_total integer not null
 );
 
--- 62 of 92, 08_use.2
+-- 64 of 96, 08_use.2
 create or replace task DOSEBOOK.GOVERN.NOTE_USE
 warehouse = DOSEBOOK_LOAD
 schedule = 'USING CRON 30 4 * * * America/Los_Angeles'
@@ -228,26 +234,26 @@ from SNOWFLAKE.ACCOUNT_USAGE.QUERY_HISTORY as q
 where startswith(q.query_tag, 'dosebook') and q.start_time > dateadd('day', -2, current_timestamp())
   and q.query_id not in (select u.query_id from DOSEBOOK.GOVERN.QUERY_USE as u);
 
--- 63 of 92, 08_use.3
+-- 65 of 96, 08_use.3
 alter task DOSEBOOK.GOVERN.NOTE_USE resume;
 
 use role SECURITYADMIN;
 
--- 64 of 92, 09_network.1
+-- 66 of 96, 09_network.1
 create network policy if not exists DOSEBOOK_LOADER_NETWORK allowed_ip_list = ('192.0.2.0/24');
 
--- 65 of 92, 09_network.2
+-- 67 of 96, 09_network.2
 alter network policy DOSEBOOK_LOADER_NETWORK set allowed_ip_list = ('192.0.2.0/24');
 
--- 66 of 92, 09_network.3
+-- 68 of 96, 09_network.3
 alter user DOSEBOOK_LOADER set network_policy = DOSEBOOK_LOADER_NETWORK;
 
 use role DOSEBOOK_GOVERNOR;
 
--- 67 of 92, 10_unload.1
+-- 69 of 96, 10_unload.1
 create stage if not exists DOSEBOOK.PUBLISH.EXTRACTS file_format = (type = parquet);
 
--- 68 of 92, 11_rows.1
+-- 70 of 96, 11_rows.1
 create or replace secure view DOSEBOOK.GOVERN.DOSE_EVENT_ROWS (registry with masking policy DOSEBOOK.GOVERN.MASK_LIMITED_VARCHAR using (registry, mask_home, mask_city, mask_given),
   vax_event_id with masking policy DOSEBOOK.GOVERN.MASK_IDENTIFIED_VARCHAR using (vax_event_id, mask_home, mask_city, mask_given),
   ext_type,
@@ -343,14 +349,14 @@ from (
   where not e.tombstone
 ) as r;
 
--- 69 of 92, 11_rows.2.45_release_person.1
+-- 71 of 96, 11_rows.2.45_release_person.1
 create or replace view DOSEBOOK.CORE.release_season copy grants as
 select today, case when last_day >= date '2025-08-27' then 4 when last_day >= date '2024-08-22' then 3
             when last_day >= date '2023-09-11' then 2 when last_day >= date '2022-09-01' then 1 else 0 end as formula
 from (select any_value(today) as today, max(case when is_primary and admin_date <= today then admin_date end) as last_day
       from (select cast(to_timestamp_ntz(max(source_time), 6) as date) as today from event) t left join derived on true) d;
 
--- 70 of 92, 11_rows.2.45_release_person.2
+-- 72 of 96, 11_rows.2.45_release_person.2
 create or replace view DOSEBOOK.CORE.release_person copy grants as
 select person_id, max_by(place, latest) as place, max_by(county, latest) as county, max_by(city, latest) as city,
        max_by(age_group, latest) as age_group, max_by(race_eth, latest) as race_eth,
@@ -368,7 +374,7 @@ from (select *, case when admin_date <= (select today from release_season) then 
       from derived where is_primary) d
 group by person_id;
 
--- 71 of 92, 11_rows.2.51_release_recipients.1
+-- 73 of 96, 11_rows.2.51_release_recipients.1
 create or replace view DOSEBOOK.CORE.release_recipients copy grants as
 with elsewhere as (
   select d.place, d.person_id, d.admin_county, d.admin_date as day,
@@ -390,7 +396,7 @@ select max_by(place, case when past then n else -n end), cast(admin_county as in
 from elsewhere group by person_id, admin_county
 order by 1, 2;
 
--- 72 of 92, 11_rows.2.41_county_day.1
+-- 74 of 96, 11_rows.2.41_county_day.1
 create or replace view DOSEBOOK.CORE.release_county_day copy grants as
 with change as (
   select county, admin_date as day, count(*) as total, count_if(product = 1) as pfizer, count_if(product = 2) as moderna,
@@ -432,7 +438,19 @@ select label as county, fips as county_fips, day as administered_date,
 from daily
 order by label, day;
 
--- 73 of 92, 11_rows.3
+-- 75 of 96, 11_rows.2.52_release_rejects.1
+create or replace view DOSEBOOK.CORE.release_rejects copy grants as
+select s.registry, s.segment, s.name as path, r.line, r.record, r.field, r.code, r.message, r.remedy,
+       case when p.line is not null then 'replayed' when g.verdict = 'given-up' then 'given-up' when r.code in ('SENDER_UNKNOWN', 'SENDER_TESTING', 'SENDER_SUSPENDED') then 'quarantined'
+            else 'open' end as state
+from segment_reject r
+join (select filename as file, seq, registry, segment, path as name from segment_payload) s on s.file = r.filename
+left join replayed_reject p on p.registry = s.registry and p.segment = s.segment and p.line = r.line
+left join (select registry, segment, line, max_by(verdict, place) as verdict from closing group by all) g
+  on g.registry = s.registry and g.segment = s.segment and g.line = r.line
+order by s.seq, r.line, r.code;
+
+-- 76 of 96, 11_rows.3
 create or replace secure view DOSEBOOK.GOVERN.RECIPIENT_ROWS (person_id with masking policy DOSEBOOK.GOVERN.MASK_LIMITED_BIGINT using (person_id, mask_home, mask_city, mask_given),
   registry with masking policy DOSEBOOK.GOVERN.MASK_LIMITED_VARCHAR using (registry, mask_home, mask_city, mask_given),
   recip_id with masking policy DOSEBOOK.GOVERN.MASK_IDENTIFIED_VARCHAR using (recip_id, mask_home, mask_city, mask_given),
@@ -491,78 +509,85 @@ from (
   join DOSEBOOK.CORE.derived as d on d.place = x.place
 ) as r;
 
--- 74 of 92, 12_publish.1
+-- 77 of 96, 12_publish.1
 create or replace secure view DOSEBOOK.PUBLISH.DOSE_EVENT copy grants as
 select r.registry, r.vax_event_id, r.ext_type, r.pprl_id, r.recip_id, r.recip_first_name, r.recip_middle_name, r.recip_last_name, r.recip_dob, r.recip_sex, r.recip_address_street, r.recip_address_street_2, r.recip_address_city, r.recip_address_county, r.recip_address_state, r.recip_address_zip, r.recip_race_1, r.recip_race_2, r.recip_race_3, r.recip_race_4, r.recip_race_5, r.recip_race_6, r.recip_ethnicity, r.admin_date, r.cvx, r.ndc, r.mvx, r.lot_number, r.vax_expiration, r.vax_admin_site, r.vax_route, r.dose_num, r.vax_series_complete, r.responsible_org, r.admin_name, r.vtrcks_prov_pin, r.admin_type, r.admin_address_street, r.admin_address_street_2, r.admin_address_city, r.admin_address_county, r.admin_address_state, r.admin_address_zip, r.vax_refusal, r.cmorbid_status, r.serology, r.protection, r.is_historical, r.completion, r.eligibility, r.funding_source, r.admin_date_precision, r.recip_dob_precision, r.county, r.county_method, r.admin_county, r.lhj, r.recip_race_eth, r.recip_age, r.recip_age_group, r.hpi_quartile, r.vaccine_name, r.manufacturer, r.vaccine_type, r.person_id, r.dose_id, r.is_primary, r.dose_ordinal, r.interval_days, r.interval_valid, r.series_status, case when (coalesce(r.row_home in (select m.place from DOSEBOOK.GOVERN.ACCESS_MAP as m where m.principal = coalesce(current_user(), 'ACCOUNT.' || current_account()) and m.level >= 1 and m.from_at <= sysdate() and sysdate() < m.until_at), false) or coalesce(r.row_city in (select m.place from DOSEBOOK.GOVERN.ACCESS_MAP as m where m.principal = coalesce(current_user(), 'ACCOUNT.' || current_account()) and m.level >= 1 and m.from_at <= sysdate() and sysdate() < m.until_at), false)) and r.row_given in (select m.place from DOSEBOOK.GOVERN.ACCESS_MAP as m where m.principal = coalesce(current_user(), 'ACCOUNT.' || current_account()) and m.level >= 1 and m.from_at <= sysdate() and sysdate() < m.until_at) then 'both' when r.row_given in (select m.place from DOSEBOOK.GOVERN.ACCESS_MAP as m where m.principal = coalesce(current_user(), 'ACCOUNT.' || current_account()) and m.level >= 1 and m.from_at <= sysdate() and sysdate() < m.until_at) then 'administration' else 'residence' end as visible_because, r.reported_at, r.segment, r.line
 from DOSEBOOK.GOVERN.DOSE_EVENT_ROWS as r;
 
--- 75 of 92, 12_publish.2
+-- 78 of 96, 12_publish.2
 create or replace secure view DOSEBOOK.PUBLISH.DOSE copy grants as
 select * from DOSEBOOK.PUBLISH.DOSE_EVENT where is_primary;
 
--- 76 of 92, 12_publish.3
+-- 79 of 96, 12_publish.3
 create or replace secure view DOSEBOOK.PUBLISH.RECIPIENT copy grants as
 select r.person_id, r.registry, r.recip_id, r.recip_first_name, r.recip_middle_name, r.recip_last_name, r.recip_dob, r.recip_dob_precision, r.recip_sex, r.recip_address_street, r.recip_address_street_2, r.recip_address_city, r.recip_address_county, r.recip_address_state, r.recip_address_zip, r.recip_race_eth, r.recip_age, r.recip_age_group, r.county, r.county_method, r.lhj, r.hpi_quartile, r.protection, r.doses, r.ds1_admin_date, r.ds2_admin_date, r.ds3_admin_date, r.ds4_admin_date, r.ds5_admin_date, r.ds6_admin_date, r.last_admin_date, r.vax_received, r.fully_vaccinated, r.fully_vaccinated_date, r.fully_vaccinated_2021_date, r.booster_date, r.bivalent_date, r.up_to_date_date, r.visible_because
 from DOSEBOOK.GOVERN.RECIPIENT_ROWS as r
 qualify row_number() over (partition by r.row_person order by r.row_part, r.row_doses desc, r.row_given) = 1;
 
--- 77 of 92, 12_publish.4
+-- 80 of 96, 12_publish.4
 create or replace secure view DOSEBOOK.PUBLISH.COUNTY_DAY (county, county_fips, administered_date, total_doses, cumulative_total_doses, pfizer_doses, cumulative_pfizer_doses, moderna_doses, cumulative_moderna_doses, jj_doses, cumulative_jj_doses, partially_vaccinated, total_partially_vaccinated, fully_vaccinated, cumulative_fully_vaccinated, at_least_one_dose, cumulative_at_least_one_dose, california_flag, booster_recip_count, cumulative_booster_recip_count, up_to_date_count, cumulative_up_to_date_count)
 copy grants
 with row access policy DOSEBOOK.GOVERN.STATE_ROWS on (county_fips)
 as select county, county_fips, administered_date, total_doses, cumulative_total_doses, pfizer_doses, cumulative_pfizer_doses, moderna_doses, cumulative_moderna_doses, jj_doses, cumulative_jj_doses, partially_vaccinated, total_partially_vaccinated, fully_vaccinated, cumulative_fully_vaccinated, at_least_one_dose, cumulative_at_least_one_dose, california_flag, booster_recip_count, cumulative_booster_recip_count, up_to_date_count, cumulative_up_to_date_count from DOSEBOOK.CORE.release_county_day;
 
--- 78 of 92, 12_publish.5
-create or replace secure view DOSEBOOK.PUBLISH.SEGMENT (registry, segment, seq, reported_at, events, adds, updates, deletes, unchanged)
+-- 81 of 96, 12_publish.5
+create or replace secure view DOSEBOOK.PUBLISH.SEGMENT (registry, segment, sha256, path, format, action, reported_at, records, events, adds, updates, deletes, unchanged, rejects)
 copy grants
 with row access policy DOSEBOOK.GOVERN.STATE_ROWS on (registry)
 as
-select split_part(w.filename, '/', 1), split_part(w.filename, '/', 2), a.seq, w.reported_at, coalesce(w.events, 0), a.adds, a.updates, a.deletes, a.unchanged
-from DOSEBOOK.CORE.applied as a
-left join (select filename, bitshiftright(min(place), 32) as seq, to_timestamp_ntz(max(source_time), 6) as reported_at, count(*) as events
-           from DOSEBOOK.CORE.segment_row group by filename) as w on w.seq = a.seq;
+select p.registry, p.segment, p.sha256, p.path, p.format, p.action, to_timestamp_ntz(p.source_time, 6), p.records, p.events, a.adds, a.updates, a.deletes, a.unchanged, p.rejects
+from DOSEBOOK.CORE.segment_payload as p
+left join DOSEBOOK.CORE.applied as a on a.seq = p.seq;
 
--- 79 of 92, 12_publish.6
-create or replace secure view DOSEBOOK.PUBLISH.FEED_STATUS (registry, newest, last_seq, payloads, records)
+-- 82 of 96, 12_publish.6
+create or replace secure view DOSEBOOK.PUBLISH.FEED_STATUS (registry, newest, last_seq, payloads, records, rejects)
 copy grants
 with row access policy DOSEBOOK.GOVERN.STATE_ROWS on (registry)
 as
-select split_part(filename, '/', 1), to_timestamp_ntz(max(source_time), 6), bitshiftright(max(place), 32), count(distinct filename), count(*)
-from DOSEBOOK.CORE.segment_row
+select registry, to_timestamp_ntz(max(source_time), 6), max(seq), count(*), cast(sum(records) as bigint), cast(sum(rejects) as bigint)
+from DOSEBOOK.CORE.segment_payload
 group by 1;
+
+-- 83 of 96, 12_publish.7
+create or replace secure view DOSEBOOK.PUBLISH.REJECT (registry, segment, path, line, record, field, code, message, remedy, state)
+copy grants
+with row access policy DOSEBOOK.GOVERN.STATE_RECORDS on (registry)
+as
+select registry, segment, path, line, record, field, code, message, remedy, state
+from DOSEBOOK.CORE.release_rejects;
 
 use role ACCOUNTADMIN;
 
--- 80 of 92, 13_share.1
+-- 84 of 96, 13_share.1
 create share if not exists DOSEBOOK_COUNTIES;
 
--- 81 of 92, 13_share.2
+-- 85 of 96, 13_share.2
 grant usage on database DOSEBOOK to share DOSEBOOK_COUNTIES;
 
--- 82 of 92, 13_share.3
+-- 86 of 96, 13_share.3
 grant usage on schema DOSEBOOK.PUBLISH to share DOSEBOOK_COUNTIES;
 
--- 83 of 92, 13_share.4
+-- 87 of 96, 13_share.4
 grant select on view DOSEBOOK.PUBLISH.DOSE_EVENT to share DOSEBOOK_COUNTIES;
 
--- 84 of 92, 13_share.5
+-- 88 of 96, 13_share.5
 grant select on view DOSEBOOK.PUBLISH.DOSE to share DOSEBOOK_COUNTIES;
 
--- 85 of 92, 13_share.6
+-- 89 of 96, 13_share.6
 grant select on view DOSEBOOK.PUBLISH.RECIPIENT to share DOSEBOOK_COUNTIES;
 
--- 86 of 92, 14_reader_account.SAN_MATEO.1
+-- 90 of 96, 14_reader_account.SAN_MATEO.1
 create managed account SAN_MATEO admin_name = 'ADMIN', admin_password = '{password}', type = reader;
 
--- 87 of 92, 15_share_with.1
+-- 91 of 96, 15_share_with.1
 alter share DOSEBOOK_COUNTIES set accounts = CAIR.ALAMEDA;
 
 use role DOSEBOOK_GOVERNOR;
 
--- 88 of 92, 16_alerts.1
+-- 92 of 96, 16_alerts.1
 create table if not exists DOSEBOOK.GOVERN.NOTICE (raised_at timestamp_ntz not null, what varchar not null);
 
--- 89 of 92, 16_alerts.2
+-- 93 of 96, 16_alerts.2
 create or replace alert DOSEBOOK.GOVERN.LATE
 warehouse = DOSEBOOK_LOAD
 schedule = '60 minute'
@@ -572,10 +597,10 @@ if (exists (
 ))
 then insert into DOSEBOOK.GOVERN.NOTICE select sysdate(), 'no load for 26 hours';
 
--- 90 of 92, 16_alerts.3
+-- 94 of 96, 16_alerts.3
 alter alert DOSEBOOK.GOVERN.LATE resume;
 
--- 91 of 92, 16_alerts.4
+-- 95 of 96, 16_alerts.4
 create or replace alert DOSEBOOK.GOVERN.UNGUARDED
 warehouse = DOSEBOOK_LOAD
 schedule = '60 minute'
@@ -587,6 +612,6 @@ if (exists (
 ))
 then insert into DOSEBOOK.GOVERN.NOTICE select sysdate(), 'a view of records has no row policy';
 
--- 92 of 92, 16_alerts.5
+-- 96 of 96, 16_alerts.5
 alter alert DOSEBOOK.GOVERN.UNGUARDED resume;
 

@@ -1,0 +1,2 @@
+-- Payloads and refused records: tables that Snowflake alone has. Here the
+-- ledger and the lake are read instead.
