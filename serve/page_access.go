@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -111,7 +112,7 @@ func (s *server) tokenRow(t access.Token) dashboards.Token {
 // of every place.
 func addSeen(to []dashboards.Seen, all []access.Reading) []dashboards.Seen {
 	for _, x := range all {
-		row := dashboards.Seen{Day: x.Day, User: x.User, Place: x.Place, File: x.File, Rows: x.Rows}
+		row := dashboards.Seen{Day: x.Day, User: x.User, Place: cmp.Or(dose.Place(x.Place).Label(), x.Place), File: x.File, Rows: x.Rows}
 		if x.Place == "" {
 			row.Place = "the state"
 		}

@@ -39,7 +39,7 @@ func (s *server) log() string {
 // serve starts the server on a free port and ends it with the test.
 func (d data) serve(t *testing.T, more ...string) *server {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Minute)
 	c := command(ctx, append([]string{"serve", "--listen", "127.0.0.1:0", "--data", string(d)}, more...)...)
 	pipe, err := c.StderrPipe()
 	if err != nil {
