@@ -27,7 +27,10 @@ func TestCanaries(t *testing.T) {
 	mine := "releases/" + id + "/counties/06019/dose.parquet"
 	w.write(mine, []byte("PAR1 "+strings.Join(canaries, " ")+" PAR1")) // not what the manifest says: an error about it
 	tokens := []string{w.user("steward", access.Steward, dose.Identified), w.user("epi", access.Epi, dose.Limited, "06019"), "", "dbk_CanaryCanaryCanary"}
-	asked := 0
+	asked, n, part := 0, 0, 3 // a third of all, each canary in turn
+	if os.Getenv("DOSEBOOK_TEST_LONG") == "1" {
+		part = 1
+	}
 	for path, operations := range readDocument(t, w).Paths {
 		for method := range operations {
 			for _, canary := range canaries {
@@ -39,6 +42,9 @@ func TestCanaries(t *testing.T) {
 					{"{id}", id, "{release}", id, "{fips}", "06019", "{file}", "dose.parquet", "{key}", typed, "{secret}", typed},
 				} {
 					for _, token := range tokens {
+						if n++; n%part != 0 {
+							continue
+						}
 						asked++
 						canaryRequest(t, w, strings.ToUpper(method), strings.NewReplacer(fill...).Replace(path), canary, token)
 					}
@@ -46,7 +52,7 @@ func TestCanaries(t *testing.T) {
 			}
 		}
 	}
-	if asked < 2000 {
+	if asked < 2000/part {
 		t.Error("only", asked)
 	}
 	es, err := w.access.ListAudit(t.Context(), "", 0, 1<<20)

@@ -93,7 +93,7 @@ func many(t *testing.T, n int) int {
 		return n / 20
 	}
 	if os.Getenv("DOSEBOOK_TEST_LONG") != "1" {
-		return n / 5
+		return n / 15
 	}
 	return n
 }
