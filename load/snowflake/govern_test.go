@@ -117,10 +117,18 @@ func TestPlanCovers(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"DOSE_EVENT", "DOSE", "RECIPIENT", "COUNTY_DAY", "SEGMENT", "FEED_STATUS"} {
+	for _, name := range []string{"DOSE_EVENT", "DOSE", "RECIPIENT", "COUNTY_DAY", "SEGMENT", "FEED_STATUS", "REJECT"} {
 		if !strings.Contains(text("view DOSEBOOK.PUBLISH."+name+" "), "create or replace secure view") {
 			t.Errorf("%s is not secure", name)
 		}
+	}
+	// Refused records are for who sees the state's at level identified.
+	counts, records := text("STATE_ROWS set body"), text("STATE_RECORDS set body")
+	if want := strings.NewReplacer("STATE_ROWS", "STATE_RECORDS", "m.level >= 0", "m.level >= 2").Replace(counts); records != want || want == counts {
+		t.Errorf("%s, want %s", records, want)
+	}
+	if !strings.Contains(text("view DOSEBOOK.PUBLISH.REJECT "), "with row access policy DOSEBOOK.GOVERN.STATE_RECORDS on (registry)") {
+		t.Error("REJECT is open to more")
 	}
 	// The columns that the view takes from the table are there.
 	table, err := sqltext.Text("migrations/snowflake/0001_store.sql")

@@ -108,20 +108,27 @@ func lakeRows(t *testing.T, lake load.Lake, e load.Entry) (out []arrow.RecordBat
 func TestSegmentTampered(t *testing.T) {
 	f := shared(t)
 	l := twoLoads(t)
+	c := config(f)
+	d := openAt(t, c, l.Lake, Options{})
+	defer d.Close()
+	apply(t, d, l, 1)
+	read := func() error {
+		_, err := d.Segment(t.Context(), l.Entries(0, 1)[0], []int64{3}, filepath.Join(t.TempDir(), "x.parquet"))
+		return err
+	}
+	f.Exec(t, c.Database, "CREATE TABLE AS_IT_WAS AS SELECT * FROM SEGMENT_ROW")
 	for _, statement := range []string{
 		"DELETE FROM SEGMENT_ROW WHERE FILE_ROW_NUMBER = 2", "DELETE FROM SEGMENT_ROW WHERE FILE_ROW_NUMBER = 1",
 		"INSERT INTO SEGMENT_ROW SELECT * FROM SEGMENT_ROW WHERE FILE_ROW_NUMBER = 2", "UPDATE SEGMENT_ROW SET PLACE = PLACE + 1 WHERE FILE_ROW_NUMBER = 2",
 	} {
-		c := config(f)
-		d := openAt(t, c, l.Lake, Options{})
-		apply(t, d, l, 1)
+		if err := read(); err != nil {
+			t.Fatal(err)
+		}
 		f.Exec(t, c.Database, statement)
-		_, err := d.Segment(t.Context(), l.Entries(0, 1)[0], []int64{3}, filepath.Join(t.TempDir(), "x.parquet"))
-		if !errors.Is(err, dose.ErrInvalid) {
+		if err := read(); !errors.Is(err, dose.ErrInvalid) {
 			t.Errorf("%s: %v", statement, err)
 		}
-		if err := d.Close(); err != nil {
-			t.Error(err)
-		}
+		f.Exec(t, c.Database, "DELETE FROM SEGMENT_ROW")
+		f.Exec(t, c.Database, "INSERT INTO SEGMENT_ROW SELECT * FROM AS_IT_WAS")
 	}
 }
