@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -41,11 +42,12 @@ func (c *expiring) Done() <-chan struct{} {
 const registries, setsPerRegistry = 7, 16
 
 // random: any set of small payloads with few keys gives the same state and the
-// same effects, however the ledger is cut into calls.
+// same effects, however the ledger is cut into calls. 112 sets, and 448 with
+// DOSEBOOK_TEST_LONG=1.
 func (s suite) random(t *testing.T) {
-	logs := 2 // 224 sets
-	if testing.Short() {
-		logs = 1
+	logs := 1
+	if os.Getenv("DOSEBOOK_TEST_LONG") == "1" {
+		logs = 4
 	}
 	for seed := range uint64(logs) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
