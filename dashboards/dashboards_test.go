@@ -64,6 +64,16 @@ func TestTextStaysText(t *testing.T) {
 	}
 }
 
+// A table that was held says so, in both languages.
+func TestHeldIsTold(t *testing.T) {
+	for lang, want := range map[string]string{English: "held: as it was published before", Spanish: "retenida: como se publicó antes"} {
+		page := Page{Open: true, Lang: lang, Body: Public{Hidden: []PublicTable{{Name: "by_zip", Held: true}, {Name: "by_county"}}}}
+		if got := strings.Count(written(t, "public", page), want); got != 1 {
+			t.Errorf("%s: %d tables are told to be held, want 1", lang, got)
+		}
+	}
+}
+
 // All 58 counties are on the map, once, and each can be reached by key.
 func TestMap(t *testing.T) {
 	shapes, err := readMap()

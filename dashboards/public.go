@@ -66,6 +66,7 @@ type PublicGroup struct {
 type PublicTable struct {
 	Name                          string
 	Rows, Counts, Small, More, In int64 // In: hidden for a change since
+	Held                          bool  // as it was published before
 }
 
 // PublicChange is a line of the change log.

@@ -202,7 +202,7 @@ func (s *server) published(day string) (*publicView, error) {
 			v.page.Files = append(v.page.Files, dashboards.File{Table: f.Path, Path: path.Join(publicBase, m.ID, f.Path), Rows: f.Rows, Bytes: f.Bytes, SHA256: f.SHA256})
 		}
 		for _, t := range m.Tables {
-			v.page.Hidden = append(v.page.Hidden, dashboards.PublicTable{Name: t.Name, Rows: int64(t.Rows), Counts: int64(t.Counts),
+			v.page.Hidden = append(v.page.Hidden, dashboards.PublicTable{Name: t.Name, Held: t.Held, Rows: int64(t.Rows), Counts: int64(t.Counts),
 				Small: int64(t.Why["primary"]), More: int64(t.Why["complementary"]), In: int64(t.Why["additional"])})
 		}
 		for _, c := range v.places {

@@ -118,7 +118,7 @@ func (c *snowCopy) fetch(ctx context.Context, last int64) (_ *duckdb.DB, err err
 func (c *snowCopy) stands(ctx context.Context, from *snowflake.DB, last int64) error {
 	at, err := from.Position(ctx)
 	if err == nil && at != last {
-		err = fmt.Errorf("Snowflake is at ledger entry %d, not %d: another load came between; build again: %w", at, last, dose.ErrLocked)
+		err = fmt.Errorf("the rows in Snowflake stand at ledger entry %d, not %d: another load came between; build again: %w", at, last, dose.ErrLocked)
 	}
 	return err
 }
