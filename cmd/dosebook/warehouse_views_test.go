@@ -144,7 +144,7 @@ func (v published) compare(least int) {
 		}
 		feeds = append(feeds, fmt.Sprintf("%s|%d|%d|%d|%d|%d", x.Registry, newest.Unix(), x.LastSeq, x.Payloads, x.Records, x.Rejects))
 	}
-	v.same("feed_status", there("feed_status", `select registry || '|' || date_part(epoch_second, newest) || '|' || last_seq || '|' || payloads || '|' || records || '|' || rejects as cells from `), feeds, 1)
+	v.same("feed_status", there("feed_status", `select registry || '|' || cast(floor(date_part(epoch_microsecond, newest) / 1000000) as bigint) || '|' || last_seq || '|' || payloads || '|' || records || '|' || rejects as cells from `), feeds, 1)
 }
 
 func (v published) same(view string, got, want []string, least int) {
