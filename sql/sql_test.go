@@ -49,7 +49,7 @@ func TestTexts(t *testing.T) {
 			}
 		}
 		squeeze := func(s string) string { return strings.Join(strings.Fields(s), " ") }
-		if got, want := squeeze(strings.Join(statements, "\n")), squeeze(strings.Join(bare, "")); got != want || len(statements) == 0 {
+		if got, want := squeeze(strings.Join(statements, "\n")), squeeze(strings.Join(bare, "")); got != want || got == "" && !strings.HasPrefix(name, "migrations/") { // one of a pair may have nothing to do
 			t.Errorf("%s loses text when it is split: %d statements", name, len(statements))
 		}
 		return nil
