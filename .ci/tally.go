@@ -6,28 +6,33 @@
 //
 //	N passed, N failed, N skipped
 //
-// alone on a line. It exits 1 when anything failed, or when nothing ran.
-// Subtests count; a package that doesn't build, or dies outside a test, counts
-// as one failure.
+// alone on a line, after the tests that took longest. It exits 1 when anything
+// failed, or when nothing ran. Subtests count; a package that doesn't build, or
+// dies outside a test, counts as one failure.
 package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
+	"slices"
 	"strings"
 )
 
 type event struct {
 	Action, Package, ImportPath, Test, Output, FailedBuild string
+	Elapsed                                                float64 // s
 }
 
 type tally struct {
 	passed, failed, skipped int
 	output                  map[string][]string // of a test, or of a package under its own name
 	failures                map[string]int      // tests that failed, by package
+	long                    []event             // tests that ended, without subtests
 }
 
 func main() {
@@ -57,6 +62,11 @@ func main() {
 		fmt.Println("tally: go test ended early:", readErr, runErr)
 		t.failed++
 	}
+	slices.SortFunc(t.long, func(a, b event) int { return cmp.Compare(b.Elapsed, a.Elapsed) })
+	fmt.Println("\nthe longest, in seconds, with what ran beside them:")
+	for _, e := range t.long[:min(20, len(t.long))] {
+		fmt.Printf("%7.1f  %s %s\n", e.Elapsed, path.Base(e.Package), e.Test)
+	}
 	fmt.Printf("\n%d passed, %d failed, %d skipped\n", t.passed, t.failed, t.skipped)
 	if t.failed > 0 || t.passed == 0 {
 		os.Exit(1)
@@ -65,6 +75,9 @@ func main() {
 
 func (t *tally) add(e event) {
 	key := e.Package + " " + e.Test
+	if (e.Action == "pass" || e.Action == "fail") && e.Test != "" && !strings.Contains(e.Test, "/") {
+		t.long = append(t.long, e)
+	}
 	switch e.Action {
 	case "build-output":
 		fmt.Print(e.Output)
