@@ -43,7 +43,7 @@ type Config struct {
 	Keys      release.Keys     // whose public part is told
 	Log       *slog.Logger     // default: nowhere
 	Now       func() time.Time // default: the clock
-	Downloads int              // at once for one user; default 16
+	Downloads int              // at once for one user; default 64: all 61 places side by side
 	Limits    Limits           // of one user's requests and bytes
 	Clients   Clients          // the time that clients have
 	Builds    int              // at once for all; default 2
@@ -78,7 +78,7 @@ func New(c Config) http.Handler {
 		c.Now = time.Now
 	}
 	if c.Downloads <= 0 {
-		c.Downloads = 16
+		c.Downloads = 64
 	}
 	if c.Builds <= 0 {
 		c.Builds = 2
