@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -86,13 +87,16 @@ type site struct {
 	issuer issuer
 	sent   func(token object) // sees and changes the issuer's answer to a code
 	signIn *SignIn
+	// at is what answers now: a browser of its own process orders nothing, so
+	// its requests may read it while restart writes.
+	at atomic.Pointer[http.Handler]
 }
 
 func newSite(t *testing.T, env ...string) *site {
 	t.Helper()
 	s := &site{world: newWorld(t), t: t}
 	s.now = time.Now() // the issuer's tokens are of today
-	s.server = httptest.NewUnstartedServer(nil)
+	s.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*s.at.Load()).ServeHTTP(w, r) }))
 	s.server.StartTLS()
 	t.Cleanup(s.server.Close)
 	s.issuer = startIssuer(t, s.server.URL+callback, env...)
@@ -104,8 +108,9 @@ func newSite(t *testing.T, env ...string) *site {
 
 func (s *site) restart() {
 	s.cfg.SignIn = s.signIn
-	s.h = New(s.cfg)
-	s.server.Config.Handler = s.h
+	h := http.Handler(New(s.cfg))
+	s.h = h
+	s.at.Store(&h)
 }
 
 // between lets a test change what the issuer answers to a code.
