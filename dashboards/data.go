@@ -133,7 +133,7 @@ type Share struct {
 type Changes struct {
 	Before      string // empty: there is none
 	Then, Now   int64
-	Days, Later int // days that differ; of them after the last day known then
+	Days, Later int64 // days that differ; of them after the last day known then
 	Rows        []Change
 	File        string
 }

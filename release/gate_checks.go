@@ -76,7 +76,7 @@ func (s Store) ask(ctx context.Context, w Warehouse, m *Manifest, segments []Seg
 	}
 	g := &Gate{ID: m.ID, LedgerSeq: m.LedgerSeq, Audit: j.Audit}
 	for _, r := range rules {
-		says := "so"
+		says := "none found"
 		if r.N > 0 {
 			says = strconv.FormatInt(r.N, 10) + " found"
 		}

@@ -109,6 +109,9 @@ await walk("new", async (page, context) => {
   must(!(await page.content()).includes(token), "a token is shown once");
   await page.getByRole("button", { name: /^Revoke/ }).first().click();
   must((await read()) === 401, "a revoked token ends at once");
+  await page.goto(base + "/access"); // one that lives, for the looks below
+  await page.getByLabel("Name of the new token").fill("weekly pull");
+  await page.getByRole("button", { name: "Make a token" }).click();
   const forged = await context.request.post(base + "/access/tokens", { form: { name: "x", days: "9" }, headers: { Origin: base, "Sec-Fetch-Site": "same-origin" } });
   must(forged.status() === 403, `a form from no page: ${forged.status()}`);
 });
