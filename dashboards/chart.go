@@ -69,18 +69,17 @@ func bar(b *strings.Builder, s Series, i int, x, width float64, y func(int64) fl
 	b.WriteString(`</g>`)
 }
 
-// years marks where each year begins.
+// years marks where each year begins whose name has room.
 func years(b *strings.Builder, days []string, width float64) {
 	end := float64(chartWide)
-	for i := len(days) - 1; i >= 0; i-- { // from the end: a first year of few weeks has no room for its name
+	for i := len(days) - 1; i >= 0; i-- { // from the end: of two that are close the first has no room
 		d := days[i]
 		if i > 0 && strings.HasPrefix(days[i-1], d[:min(len(d), 4)]) {
 			continue
 		}
 		x := leftEdge + float64(i)*width
-		fmt.Fprintf(b, `<path class="year" d="M%.1f %dV%d"/>`, x, topEdge, baseLine+6)
 		if end-x > 60 {
-			fmt.Fprintf(b, `<text class="x" x="%.1f" y="%d">%s</text>`, x+4, baseLine+10, template.HTMLEscapeString(d[:min(len(d), 4)]))
+			fmt.Fprintf(b, `<path class="year" d="M%.1f %dV%d"/><text class="x" x="%.1f" y="%d">%s</text>`, x, topEdge, baseLine+6, x+4, baseLine+10, template.HTMLEscapeString(d[:min(len(d), 4)]))
 			end = x
 		}
 	}

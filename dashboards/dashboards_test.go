@@ -39,10 +39,10 @@ func TestNumbers(t *testing.T) {
 // Coverage over the cap is flagged and shown raw; without a population there
 // is no share.
 func TestCoverageIsFlagged(t *testing.T) {
-	over := Group{Name: "65+", People: 100, One: Cell{Value: 104}, OnePer: 10_400, OneCap: 9500, FullPer: 9000, FullCap: 9000, Capped: true}
+	over := Group{Name: "65+", People: 100, One: Cell{Value: 104}, OnePer: 10_400, OneCap: 9500, FullPer: 9700, FullCap: 9500, Capped: true}
 	none := Group{Name: "1", OnePer: -1, OneCap: -1, FullPer: -1, FullCap: -1}
 	page := written(t, "county", Page{Title: "X", Body: County{Groups: []Groups{{Name: "Age", Rows: []Group{over, none}}}}})
-	for _, want := range []string{`<td class="n flag">104.0 over</td><td class="n">95.0</td>`, `<span class="quiet">not known</span></td>`, `<td class="n">–</td><td class="n">–</td>`} {
+	for _, want := range []string{`▲ </span>104.0</td><td class="n">95.0</td>`, `▲ </span>97.0</td><td class="n">95.0</td>`, `<span class="quiet">not known</span></td>`, `<td class="n">–</td><td class="n">–</td>`} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page has no %s", want)
 		}

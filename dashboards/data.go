@@ -13,6 +13,7 @@ type Page struct {
 	Lang    string // English, or Spanish where the page has it
 	Twin    string // address of the same page in the other language
 	Open    bool   // for anybody: no navigation to what needs a grant
+	State   bool   // the reader sees what is the whole state's
 	Body    any    // County, Rows, Overview, Releases, Release, Quality, Access, Problem, Public, PublicCounty
 
 	Style template.CSS // set by Write
@@ -23,7 +24,11 @@ func (p Page) Tabs() []Pair {
 	if p.Open {
 		return []Pair{{"Public tables", publicBase(p.Lang)}, {"For health departments", "/overview"}}
 	}
-	return []Pair{{"Overview", "/overview"}, {"Releases", "/releases"}, {"Quality", "/quality"}, {"Access", "/access"}}
+	tabs := []Pair{{"Overview", "/overview"}, {"Releases", "/releases"}}
+	if p.State {
+		tabs = append(tabs, Pair{"Quality", "/quality"})
+	}
+	return append(tabs, Pair{"Access", "/access"})
 }
 
 // Figure is one number with what it says and where its rows are.
@@ -182,6 +187,7 @@ type Overview struct {
 	Feeds     []Feed
 	FeedsOf   Note
 	Changes   Changes
+	ChangeOf  Note
 	Before    string   // the release that the places are compared with, if there is one
 	Held      []string // releases that wait for a decision
 }
@@ -282,7 +288,7 @@ type Sender struct {
 type Reject struct {
 	Code, Field, Says, Remedy string
 	Count                     int64
-	Registries                string
+	Registries                []string // with how many each sent
 }
 
 // Finding is what only a set of records shows.

@@ -5,13 +5,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 func functions(shapes []shape, lang string) template.FuncMap {
 	said := words[lang]
 	t := func(english string) string { return Said(lang, english) }
 	return template.FuncMap{
-		"number": Number, "percent": percent, "share": share, "bytes": size, "signed": signed, "stacked": stacked, "meter": meter,
+		"number": Number, "percent": percent, "sentence": sentence, "share": share, "bytes": size, "signed": signed, "stacked": stacked, "meter": meter,
 		"per":    func(n, of int64) int64 { return n * 10_000 / max(of, 1) },
 		"map":    func(label string, p []Place) template.HTML { return mapOf(shapes, label, p) },
 		"fifths": fifths, "sub": func(a, b int64) int64 { return a - b }, "short": short, "int": func(n int) int64 { return int64(n) },
@@ -31,6 +33,15 @@ func functions(shapes []shape, lang string) template.FuncMap {
 			return ` lang="en"` // so that it is read aloud as what it is
 		},
 	}
+}
+
+// sentence begins with a capital and ends with a full stop.
+func sentence(s string) string {
+	first, n := utf8.DecodeRuneInString(s)
+	if s == "" {
+		return ""
+	}
+	return string(unicode.ToUpper(first)) + strings.TrimSuffix(s[n:], ".") + "."
 }
 
 // Number writes thousands with commas.

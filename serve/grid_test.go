@@ -289,7 +289,7 @@ func (a address) may(r reader) (may, ruled bool) {
 	switch {
 	case a.method != "GET" && !strings.HasPrefix(a.template, "/api/"):
 		return false, false // a form without its fields
-	case strings.HasSuffix(a.path, "/weeks.csv"):
+	case strings.HasSuffix(a.path, "/overview/weeks.csv"), strings.HasSuffix(a.path, "/overview/changes.csv"):
 		return r.state(), true
 	case a.policy == "open", a.policy == "user", a.policy == "list releases, deidentified":
 		return true, true

@@ -76,7 +76,8 @@ func (s *server) overviewBody(ctx context.Context, p access.Principal, m *releas
 		c.Figures[i].Rows = "" // the rows stand in the counties' files
 	}
 	o.Figures, o.Weeks = c.Figures, c.Weeks
-	o.WeeksOf = dashboards.Note{Release: m.ID, Anchor: "doses", CSV: at + "weeks.csv", Says: "county_day, All CA Counties: doses by residents on the day given, added up from Monday."}
+	o.WeeksOf = dashboards.Note{Release: m.ID, Anchor: "doses", CSV: at + "weeks.csv", Says: "county_day, All CA Counties: doses by residents on the day given, in weeks from Monday."}
+	o.ChangeOf = dashboards.Note{Release: m.ID, Anchor: "changes", CSV: at + "changes.csv", Says: "All CA Counties: doses by day, in this release and the newest approved one before it."}
 	if before != nil {
 		o.Changes, err = once(s.views, "state changes "+before.ID+" "+m.ID, func() (dashboards.Changes, error) { return s.stateChanges(ctx, before, days) })
 	}
@@ -183,7 +184,7 @@ func (s *server) overviewCSV(w http.ResponseWriter, r *http.Request, p access.Pr
 	e := access.Entry{Action: "page", Release: m.ID, File: r.PathValue("file")}
 	what := access.Resource{Kind: access.Releases}
 	action := access.List
-	if e.File == "weeks.csv" {
+	if e.File == "weeks.csv" || e.File == "changes.csv" {
 		what, action = stateCounts, access.Read
 	}
 	scope, err := s.decide(r, p, action, what, e)
@@ -199,6 +200,8 @@ func (s *server) overviewCSV(w http.ResponseWriter, r *http.Request, p access.Pr
 	switch e.File {
 	case "weeks.csv":
 		rows = weeksTable(body.Weeks)
+	case "changes.csv":
+		rows = changesTable(body.Changes)
 	case "counties.csv":
 		rows = [][]string{{"county_fips", "county", "population", "doses", "at_least_one_dose", "series_complete", "at_least_one_percent", "doses_more_than_before"}}
 		for _, c := range body.Counties {
@@ -207,7 +210,7 @@ func (s *server) overviewCSV(w http.ResponseWriter, r *http.Request, p access.Pr
 			}
 		}
 	default:
-		return fmt.Errorf("the overview's figures are weeks.csv and counties.csv: %w", dose.ErrNotFound)
+		return fmt.Errorf("the overview's figures are weeks.csv, counties.csv and changes.csv: %w", dose.ErrNotFound)
 	}
 	return s.sendCSV(w, r, p, e, rows)
 }

@@ -157,7 +157,7 @@ func (s *server) fillRejects(ctx context.Context, q *dashboards.Quality, id stri
 			by[what] = x
 		}
 		x.Count += counts[key]
-		x.Registries = strings.TrimPrefix(x.Registries+", "+v[4]+" "+digits(counts[key]), ", ")
+		x.Registries = append(x.Registries, v[4]+" "+dashboards.Number(counts[key]))
 	}
 	for _, x := range by {
 		q.Rejects = append(q.Rejects, *x)

@@ -137,7 +137,7 @@ func (s *server) forPeople(h signedHandler) signedHandler {
 		var b bytes.Buffer
 		pages, none := s.views.parsed()
 		if none == nil {
-			none = pages.Write(&b, "problem", dashboards.Page{Title: is.Title, User: p.User, Session: p.Session != 0, Body: dashboards.Problem{Status: is.Status, Says: is.Detail, Back: backFrom(r)}})
+			none = pages.Write(&b, "problem", dashboards.Page{Title: is.Title, User: p.User, Session: p.Session != 0, State: s.may(p, stateCounts), Body: dashboards.Problem{Status: is.Status, Says: is.Detail, Back: backFrom(r)}})
 		}
 		if none != nil {
 			return err
@@ -167,7 +167,7 @@ func (s *server) showPage(w http.ResponseWriter, r *http.Request, p access.Princ
 	if err != nil {
 		return err
 	}
-	page.User, page.Session = p.User, p.Session != 0
+	page.User, page.Session, page.State = p.User, p.Session != 0, s.may(p, stateCounts)
 	var b bytes.Buffer
 	if err := pages.Write(&b, name, page); err != nil {
 		return err

@@ -257,6 +257,6 @@ func figuresOf(path string) (out []string) {
 }
 
 var (
-	overviewTables = []string{"counties.csv", "weeks.csv"}
+	overviewTables = []string{"changes.csv", "counties.csv", "weeks.csv"}
 	qualityTables  = []string{"findings.csv", "rejects.csv", "senders.csv"}
 )
