@@ -35,7 +35,7 @@ func TestCausesOfAMonth(t *testing.T) {
 	for _, p := range truth.Delivery {
 		files = append(files, arrival{at[p].Registry, at[p].Action, filepath.Join(in, filepath.FromSlash(p))})
 	}
-	config := write(t, "dosebook.yaml", anyGate)
+	config := write(t, "dosebook.yaml", anyGate+"public: {every: never}\n")
 	var ids []string
 	for _, part := range [][]arrival{files[:truth.Month.From], files[truth.Month.From:]} {
 		d.loadAll(t, part, false)

@@ -42,7 +42,7 @@ func newMonths(t *testing.T, rows, parts int) *months {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &months{data: newData(t), config: write(t, "dosebook.yaml", anyGate), parts: make([][]arrival, parts)}
+	m := &months{data: newData(t), config: write(t, "dosebook.yaml", anyGate+"public: {every: never}\n"), parts: make([][]arrival, parts)}
 	at := map[string]synth.File{}
 	for _, f := range truth.Files {
 		at[f.Path] = f

@@ -26,6 +26,11 @@ type search struct {
 	breadth int      // of cells tried for one relation
 	seen    map[uint64]float32
 	picks   []pick
+	next    []gap // of the partial move that is looked at
+	slab    slab
+	mark    []uint32 // by cell: as marked, if the partial move that is looked at has it
+	marked  uint32
+	last    *partial // that was looked at
 }
 
 // partial is a move that may still break relations.
@@ -66,18 +71,9 @@ func (q *queue) Pop() any {
 	return p
 }
 
-func (p *partial) has(cell int32) bool {
-	for ; p != nil; p = p.from {
-		if p.cell == cell {
-			return true
-		}
-	}
-	return false
-}
-
 func newSearch(s *System) *search {
 	s.index()
-	return &search{s: s, by: make([]int64, len(s.Cells)), seen: map[uint64]float32{}, greed: 1}
+	return &search{s: s, by: make([]int64, len(s.Cells)), mark: make([]uint32, len(s.Cells)), seen: map[uint64]float32{}, greed: 1}
 }
 
 // witness makes a table in which cell is changed by amount, or returns nil. It
@@ -136,8 +132,10 @@ func (q *search) move(cell int32, sign int8, amount int64) *partial {
 		return nil
 	}
 	clear(q.seen)
-	start := &partial{cell: cell, sign: sign}
-	start.gaps = q.mend(nil, cell, sign)
+	q.slab.reset()
+	q.last = nil
+	start := q.slab.partial()
+	*start = partial{cell: cell, sign: sign, gaps: q.slab.keep(q.mend(nil, cell, sign))}
 	open := queue{start}
 	for n := 0; len(open) > 0 && n < q.limit; n++ {
 		p := heap.Pop(&open).(*partial)
@@ -145,14 +143,15 @@ func (q *search) move(cell int32, sign int8, amount int64) *partial {
 			return p
 		}
 		for _, k := range q.candidates(p, amount) {
-			next := &partial{from: p, cell: k.cell, sign: k.sign, cost: p.cost + k.cost, gaps: q.mend(p.gaps, k.cell, k.sign)}
-			key := hash(next.gaps)
-			if best, ok := q.seen[key]; ok && best <= next.cost {
+			gaps, cost, depth := q.mend(p.gaps, k.cell, k.sign), p.cost+k.cost, p.depth+1
+			key := hash(gaps)
+			if best, ok := q.seen[key]; ok && best <= cost {
 				continue
 			}
-			q.seen[key] = next.cost
-			next.depth = p.depth + 1
-			next.guess = next.cost + q.pull*float32(len(next.gaps)) - q.dive*float32(next.depth)
+			q.seen[key] = cost
+			next := q.slab.partial()
+			*next = partial{from: p, cell: k.cell, sign: k.sign, cost: cost, gaps: q.slab.keep(gaps), depth: depth,
+				guess: cost + q.pull*float32(len(gaps)) - q.dive*float32(depth)}
 			heap.Push(&open, next)
 		}
 	}
@@ -168,6 +167,7 @@ func (q *search) candidates(p *partial, amount int64) []pick {
 			next = g
 		}
 	}
+	q.markCells(p)
 	q.picks = q.picks[:0]
 	for _, t := range q.s.relation(next.relation) {
 		sign := t.Coef
@@ -175,7 +175,7 @@ func (q *search) candidates(p *partial, amount int64) []pick {
 			sign = -sign
 		}
 		cost, ok := q.cost(t.Cell, sign, amount)
-		if !ok || p.has(t.Cell) {
+		if !ok || q.mark[t.Cell] == q.marked {
 			continue
 		}
 		k := pick{t.Cell, sign, cost, cost + q.pull*float32(q.opens(p.gaps, t.Cell, sign))}
@@ -186,6 +186,19 @@ func (q *search) candidates(p *partial, amount int64) []pick {
 		return q.picks[:q.breadth]
 	}
 	return q.picks
+}
+
+// markCells marks the cells of a partial move. Mostly it is the one looked at
+// before and a cell more: chains have hundreds.
+func (q *search) markCells(p *partial) {
+	if q.last == nil || p.from != q.last {
+		q.marked++
+		for c := p.from; c != nil; c = c.from {
+			q.mark[c.cell] = q.marked
+		}
+	}
+	q.mark[p.cell] = q.marked
+	q.last = p
 }
 
 func (q *search) size(g gap) int32 { return q.s.starts[g.relation+1] - q.s.starts[g.relation] }
@@ -213,12 +226,16 @@ func (q *search) cost(cell int32, sign int8, amount int64) (float32, bool) {
 	return c.Weight, true
 }
 
-// opens is by how many broken relations a cell's change adds to gaps.
+// opens is by how many broken relations a cell's change adds to gaps; both are
+// in order of relation.
 func (q *search) opens(gaps []gap, cell int32, sign int8) (n int) {
+	i := 0
 	for _, l := range q.s.links(cell) {
-		i := slices.IndexFunc(gaps, func(g gap) bool { return g.relation == l.relation })
+		for i < len(gaps) && gaps[i].relation < l.relation {
+			i++
+		}
 		switch {
-		case i < 0:
+		case i == len(gaps) || gaps[i].relation != l.relation:
 			n++
 		case gaps[i].sum+l.coef*sign == 0:
 			n--
@@ -227,22 +244,30 @@ func (q *search) opens(gaps []gap, cell int32, sign int8) (n int) {
 	return n
 }
 
-// mend returns the gaps after a cell's change, in order of relation.
+// mend returns the gaps after a cell's change, in order of relation, up to the
+// next call.
 func (q *search) mend(gaps []gap, cell int32, sign int8) []gap {
-	out := make([]gap, len(gaps), len(gaps)+4)
-	copy(out, gaps)
+	out, i := q.next[:0], 0
 	for _, l := range q.s.links(cell) {
-		i, ok := slices.BinarySearchFunc(out, l.relation, func(g gap, r int32) int { return cmp.Compare(g.relation, r) })
-		switch by := l.coef * sign; {
-		case !ok:
-			out = slices.Insert(out, i, gap{l.relation, by})
-		case out[i].sum+by == 0:
-			out = slices.Delete(out, i, i+1)
-		default:
-			out[i].sum += by
+		for i < len(gaps) && gaps[i].relation < l.relation {
+			out = append(out, gaps[i])
+			i++
+		}
+		by := gap{l.relation, l.coef * sign}
+		if i < len(gaps) && gaps[i].relation == l.relation {
+			by.sum += gaps[i].sum
+			i++
+		}
+		if n := len(out); n > 0 && out[n-1].relation == l.relation { // a cell counted twice
+			by.sum += out[n-1].sum
+			out = out[:n-1]
+		}
+		if by.sum != 0 {
+			out = append(out, by)
 		}
 	}
-	return out
+	q.next = append(out, gaps[i:]...)
+	return q.next
 }
 
 // hash is FNV-1a over the gaps.
