@@ -315,5 +315,5 @@ func TestKilledRun(t *testing.T) {
 		}
 		b.put(t, fmt.Sprintf("2021030%d_01_CAA.txt", day+1), cvrsText(rows...))
 	}
-	killed(t, newData, size(3, 10, 40), "--config", b.config, "run", "cair2")
+	killed(t, newData, size(3, 6, 40), "--config", b.config, "run", "cair2")
 }

@@ -122,21 +122,21 @@ func TestKilledIngest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	killed(t, newData, size(3, 8, 60), "ingest", "--json", "--registry", "CAIR2", filepath.Join(in, "CAIR2", "add"))
+	killed(t, newData, size(3, 6, 60), "ingest", "--json", "--registry", "CAIR2", filepath.Join(in, "CAIR2", "add"))
 }
 
 func TestKilledBuild(t *testing.T) {
 	t.Parallel()
 	w, _ := shared(t)
 	killed(t, func(t *testing.T) data { return copyOf(t, w, "control.db", "warehouse.duckdb", "raw", "lake") },
-		size(3, 8, 60), "release", "build", "--json")
+		size(3, 6, 60), "release", "build", "--json", "--config", unpublished)
 }
 
 // A look back is killed too: it builds a warehouse of its own first.
 func TestKilledLookBack(t *testing.T) {
 	t.Parallel()
 	w, _ := shared(t)
-	killed(t, func(t *testing.T) data { return copyOf(t, w) }, size(1, 2, 20), "release", "build", "--json", "--as-of", "9")
+	killed(t, func(t *testing.T) data { return copyOf(t, w) }, size(1, 2, 20), "release", "build", "--json", "--as-of", "9", "--config", unpublished)
 }
 
 // What a killed run leaves in the rarest instants, put there by hand: the next

@@ -182,6 +182,6 @@ func TestKilledReplay(t *testing.T) {
 	}
 	d.ok(t, "ingest", "--registry", "CAIR2", "--reject-limit", "1", dir)
 	d.ok(t, "senders", "set", "100002", "--registry", "CAIR2", "--state", "production", "--reason", "cleared")
-	killed(t, func(t *testing.T) data { return copyOf(t, d, "control.db", "warehouse.duckdb", "raw", "lake") }, size(3, 10, 40),
+	killed(t, func(t *testing.T) data { return copyOf(t, d, "control.db", "warehouse.duckdb", "raw", "lake") }, size(3, 6, 40),
 		"rejects", "replay", "--json", "--registry", "CAIR2", "--sender", "100002")
 }
