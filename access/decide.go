@@ -272,8 +272,8 @@ func Home(p Principal, level dose.Level, now time.Time) (dose.Place, bool) {
 	seen := Visible(p, level, now)
 	homes := slices.DeleteFunc(slices.Clone(seen), func(city dose.Place) bool {
 		return slices.ContainsFunc(seen, func(county dose.Place) bool {
-			code, ok := dose.CityLHJ(string(county), string(city))
-			return ok && code == string(city)
+			code, _ := dose.CityLHJ(string(county), string(city))
+			return code == string(city)
 		})
 	})
 	if len(homes) != 1 {

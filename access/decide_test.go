@@ -86,7 +86,7 @@ func TestOtherResources(t *testing.T) {
 	list, state := door{List, Releases}, door{Read, StateFiles}
 	audit, see, manage, approve := door{Read, AuditLog}, door{Read, Grants}, door{Manage, Grants}, door{Manage, Releases}
 	doors := []door{list, state, audit, see, manage, approve, {Read, Releases}, {List, PlaceFiles}, {List, StateFiles}, {Manage, StateFiles},
-		{Manage, AuditLog}, {"", ""}, {"delete", Releases}, {Read, "everything"}, {Manage, PlaceFiles}}
+		{Manage, AuditLog}, {"", ""}, {"delete", Releases}, {Read, "everything"}, {Manage, PlaceFiles}, {Read, Matching}, {Match, PlaceFiles}}
 	for _, c := range []struct {
 		name  string
 		grant Grant

@@ -146,6 +146,7 @@ func TestReasons(t *testing.T) {
 		"token, kind":             {Principal{Grants: []Grant{epi}, Within: &Limits{Level: dose.Identified, Kinds: []Kind{AuditLog}}}, Read, file, "token is narrower"},
 		"steward's token, state":  {Principal{Grants: []Grant{live(Steward, dose.Identified)}, Within: narrow}, Read, Resource{Kind: StateFiles}, "token is narrower"},
 		"steward's token, manage": {Principal{Grants: []Grant{live(Steward, dose.Identified)}, Within: narrow}, Manage, Resource{Kind: Grants}, "token is narrower"},
+		"audit of another place":  {Principal{Grants: []Grant{live(Auditor, dose.Identified, "06003")}}, Read, Resource{Kind: AuditLog, Place: "06001"}, "other places"},
 		"clock":                   {Principal{Grants: []Grant{epi}, Seen: day.Add(slack + 1)}, Read, file, "clock is behind"},
 		"unknown role":            {Principal{Grants: []Grant{live("king", dose.Identified)}}, Read, file, "no rule"},
 		"no rule":                 {Principal{Grants: []Grant{epi}}, "delete", file, "no rule"},

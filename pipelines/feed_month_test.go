@@ -258,7 +258,11 @@ func simulate(t *testing.T, from time.Time, zone *time.Location, seed uint64) {
 		at := from.Add(time.Duration(24*5+m.luck.IntN(240)) * time.Hour)
 		m.off = []span{{at, at.Add(53 * time.Hour)}}
 	}
-	m.run(20 * time.Minute)
+	step := 20 * time.Minute
+	if testing.Short() {
+		step = 30 * time.Minute
+	}
+	m.run(step)
 	nothingLost(t, m)
 	nothingTwice(t, m)
 	everyLateDay(t, m, zone)
