@@ -149,6 +149,7 @@ func TestReasons(t *testing.T) {
 		"audit of another place":  {Principal{Grants: []Grant{live(Auditor, dose.Identified, "06003")}}, Read, Resource{Kind: AuditLog, Place: "06001"}, "other places"},
 		"clock":                   {Principal{Grants: []Grant{epi}, Seen: day.Add(slack + 1)}, Read, file, "clock is behind"},
 		"unknown role":            {Principal{Grants: []Grant{live("king", dose.Identified)}}, Read, file, "no rule"},
+		"nobody manages matches":  {Principal{Grants: []Grant{live(Steward, dose.Identified)}}, Manage, Resource{Kind: Matching}, "no rule"},
 		"no rule":                 {Principal{Grants: []Grant{epi}}, "delete", file, "no rule"},
 	} {
 		c.p.User = "ana"
